@@ -1,0 +1,53 @@
+//! The contract of an algorithm.
+
+use assay_environments::{Actions, Episode, random::Stream};
+
+use crate::{Checkpoint, Error};
+
+/// An algorithm at work on an environment.
+///
+/// The learner owns its environments and everything else that its future depends on. Its state is
+/// complete: [`save`](Self::save), kill, build anew from the same configuration,
+/// [`load`](Self::load) and continue gives, byte for byte, what an uninterrupted run gives.
+pub trait Learner: Send {
+    /// One iteration of the paper's outer loop, and what happened in it.
+    fn advance(&mut self) -> Result<Report, Error>;
+
+    /// Environment steps taken so far, over all copies. The budget of a run is counted in these.
+    fn steps(&self) -> u64;
+
+    /// Chooses an action for each row of `observations` (rows × features), without changing what
+    /// is learned. Randomness comes from `rng` alone.
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error>;
+
+    /// Writes the complete state.
+    fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error>;
+
+    /// Puts a saved state back into a learner that was built from the same configuration.
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error>;
+}
+
+/// How a policy is turned into an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Draw from the policy, as in training.
+    Sample,
+    /// The distribution's mode: the most likely action, or the mean.
+    Greedy,
+}
+
+/// What happened in one iteration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Named measurements. An algorithm reports the same names in the same order every time; the
+    /// meaning of each stands on its page. A value that does not exist in this iteration is NaN.
+    pub metrics: Vec<(&'static str, f64)>,
+    /// The training episodes that ended in this iteration, in order.
+    pub episodes: Vec<Episode>,
+}

@@ -1,0 +1,21 @@
+//! Policy-optimisation algorithms that read like their papers.
+//!
+//! Every algorithm is a [`Learner`]: a state machine whose [`advance`](Learner::advance) is one
+//! iteration of its paper's outer loop. A learner prints, draws and writes nothing; budget,
+//! evaluation, logging and checkpoints belong to whoever drives it.
+//!
+//! | where | what |
+//! |---|---|
+//! | one module per algorithm | configuration, learner and page of each |
+//! | [`tensor`], [`networks`], [`optimisers`] | the only place that knows which crate holds the numbers, and what is built on it |
+//! | [`policies`] | distributions over actions, and networks that parametrise them |
+//! | [`rollout`], [`replay`] | experience: on-policy with advantages, off-policy |
+//! | [`catalogue`] | any algorithm by name |
+
+mod checkpoint;
+mod error;
+mod learner;
+
+pub use checkpoint::Checkpoint;
+pub use error::Error;
+pub use learner::{Learner, Mode, Report};

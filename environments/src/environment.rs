@@ -1,0 +1,67 @@
+//! The contract of an environment.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Action, Error, Space, picture::Picture, random::Stream};
+
+/// A sequential decision problem that an agent acts in.
+///
+/// The rules, which [`conformance::check`](crate::conformance::check) verifies:
+///
+/// - The whole state is in the value: `Clone` and `serde` are complete snapshots, and a restored
+///   copy continues exactly as the original does.
+/// - All randomness comes from the generator that is handed in. The same state, action and
+///   generator give the same outcome, bit for bit.
+/// - `reset` and `step` write the observation into the caller's row and allocate nothing.
+/// - The task's own end (`terminated`) and an interruption such as a time limit (`truncated`) are
+///   told apart: learners bootstrap through the second.
+/// - The spaces never change during an environment's life.
+pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The space of observations. An observation is written in raw form: a box's dimensions, or a
+    /// discrete value as a number ([`Space::width`] numbers in all).
+    fn observation_space(&self) -> Space;
+
+    /// The space of actions.
+    fn action_space(&self) -> Space;
+
+    /// Starts a new episode and writes its first observation.
+    fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error>;
+
+    /// Takes one step and writes the observation that follows, the last one of an episode
+    /// included. Stepping on after an episode has ended is the caller's mistake; what happens
+    /// then is up to the environment, but must stay deterministic.
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        rng: &mut Stream,
+        observation: &mut [f32],
+    ) -> Result<Outcome, Error>;
+
+    /// The current state as a picture; `None` where there is nothing to draw.
+    fn draw(&self) -> Option<Picture> {
+        None
+    }
+}
+
+/// What a step brought, beside the observation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// The reward of the step.
+    pub reward: f64,
+    /// The task is over: no reward follows, the value of what comes next is zero.
+    pub terminated: bool,
+    /// The episode was cut off, for example by a time limit: its value goes on.
+    pub truncated: bool,
+}
+
+impl Outcome {
+    /// A step after which the episode goes on.
+    pub fn running(reward: f64) -> Self {
+        Outcome { reward, ..Outcome::default() }
+    }
+
+    /// Whether the episode is over, for whichever reason.
+    pub fn done(&self) -> bool {
+        self.terminated || self.truncated
+    }
+}

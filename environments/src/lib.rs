@@ -1,0 +1,35 @@
+//! What an agent acts in.
+//!
+//! [`Environment`] is the contract that every environment here keeps and that a user's own
+//! environment implements; [`Batch`] steps several copies of one as a single unit, with
+//! auto-reset, and hides the environment's type behind [`BatchedEnvironment`], which is all that
+//! a learner sees. [`Space`] says what observations and actions look like, [`random`] where every
+//! random number comes from, and [`conformance`] checks an implementation against the contract.
+//!
+//! | module | environments |
+//! |---|---|
+//! | [`classic`] | CartPole, MountainCar, MountainCarContinuous, Pendulum, Acrobot |
+//! | [`tabular`] | finite decision processes with their exact tables |
+//! | [`probe`] | five tiny problems with known values, for finding faults in learners |
+//!
+//! [`catalogue`] makes any of them by name.
+
+pub mod catalogue;
+pub mod classic;
+pub mod conformance;
+pub mod parameters;
+pub mod picture;
+pub mod probe;
+pub mod random;
+pub mod tabular;
+pub mod wrappers;
+
+mod batch;
+mod environment;
+mod error;
+mod space;
+
+pub use batch::{Batch, BatchedEnvironment, BatchedStep, Episode};
+pub use environment::{Environment, Outcome};
+pub use error::Error;
+pub use space::{Action, Actions, Space};

@@ -1,0 +1,238 @@
+//! Spaces, as values, and the actions that belong to them.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, random::Stream};
+
+/// The set that observations or actions come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Space {
+    /// Vectors of real numbers with a lower and an upper bound in every dimension; a bound may be
+    /// infinite.
+    Box {
+        /// Lower bounds.
+        low: Vec<f32>,
+        /// Upper bounds.
+        high: Vec<f32>,
+    },
+    /// The numbers 0, 1, …, n − 1.
+    Discrete {
+        /// How many there are.
+        n: usize,
+    },
+    /// Several discrete numbers at once.
+    MultiDiscrete {
+        /// How many values each of them has.
+        sizes: Vec<usize>,
+    },
+}
+
+impl Space {
+    /// A box; errors when the bounds have different lengths, are not numbers, or are crossed.
+    pub fn bounded(low: Vec<f32>, high: Vec<f32>) -> Result<Self, Error> {
+        let invalid = |reason| Err(Error::InvalidSpace { reason });
+        if low.len() != high.len() || low.is_empty() {
+            return invalid(format!("{} lower and {} upper bounds", low.len(), high.len()));
+        }
+        for (i, (l, h)) in low.iter().zip(&high).enumerate() {
+            if l.is_nan() || h.is_nan() || l > h {
+                return invalid(format!("dimension {i} has bounds {l} and {h}"));
+            }
+        }
+        Ok(Space::Box { low, high })
+    }
+
+    /// A box with bounds ± `bound` (which may be infinite) in each of `width` dimensions.
+    pub fn symmetric(width: usize, bound: f32) -> Self {
+        Space::Box { low: vec![-bound; width], high: vec![bound; width] }
+    }
+
+    /// A discrete space of `n` values.
+    pub fn discrete(n: usize) -> Self {
+        Space::Discrete { n }
+    }
+
+    /// How many numbers one element takes in its raw form: a box's dimensions, one for a discrete
+    /// space, one per part of a multi-discrete one.
+    pub fn width(&self) -> usize {
+        match self {
+            Space::Box { low, .. } => low.len(),
+            Space::Discrete { .. } => 1,
+            Space::MultiDiscrete { sizes } => sizes.len(),
+        }
+    }
+
+    /// How many numbers one element takes as a network's input: a box's dimensions, or the total
+    /// length of the one-hot codes.
+    pub fn features(&self) -> usize {
+        match self {
+            Space::Box { low, .. } => low.len(),
+            Space::Discrete { n } => *n,
+            Space::MultiDiscrete { sizes } => sizes.iter().sum(),
+        }
+    }
+
+    /// Writes an element's raw form (`width` numbers) as features (`features` numbers): a box is
+    /// copied, discrete parts become one-hot codes.
+    pub fn encode(&self, raw: &[f32], features: &mut [f32]) {
+        match self {
+            Space::Box { .. } => features.copy_from_slice(raw),
+            Space::Discrete { .. } => {
+                features.fill(0.0);
+                features[raw[0] as usize] = 1.0;
+            }
+            Space::MultiDiscrete { sizes } => {
+                features.fill(0.0);
+                let mut start = 0;
+                for (value, size) in raw.iter().zip(sizes) {
+                    features[start + *value as usize] = 1.0;
+                    start += size;
+                }
+            }
+        }
+    }
+
+    /// Whether the raw form belongs to this space.
+    pub fn contains(&self, raw: &[f32]) -> bool {
+        let in_range = |value: f32, n: usize| value.fract() == 0.0 && value >= 0.0 && value < n as f32;
+        raw.len() == self.width()
+            && match self {
+                Space::Box { low, high } => {
+                    raw.iter().zip(low.iter().zip(high)).all(|(x, (l, h))| l <= x && x <= h)
+                }
+                Space::Discrete { n } => in_range(raw[0], *n),
+                Space::MultiDiscrete { sizes } => raw.iter().zip(sizes).all(|(&x, &n)| in_range(x, n)),
+            }
+    }
+
+    /// Checks that an action is of this space's kind and length and, where discrete, in range.
+    /// Continuous actions may lie outside the bounds: environments clip, as Gymnasium's do.
+    pub fn check_action(&self, action: Action<'_>) -> Result<(), Error> {
+        let fits = match (self, action) {
+            (Space::Discrete { n }, Action::Discrete(a)) => a < *n,
+            (Space::MultiDiscrete { sizes }, Action::MultiDiscrete(a)) => {
+                a.len() == sizes.len() && a.iter().zip(sizes).all(|(a, n)| a < n)
+            }
+            (Space::Box { low, .. }, Action::Continuous(a)) => {
+                a.len() == low.len() && a.iter().all(|x| x.is_finite())
+            }
+            _ => false,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(Error::ActionMismatch { given: format!("{action:?}"), space: self.to_string() })
+        }
+    }
+
+    /// Draws every action of the batch uniformly; an unbounded dimension is drawn from [-1, 1].
+    pub fn sample(&self, rng: &mut Stream, actions: &mut Actions) {
+        match (self, actions) {
+            (Space::Discrete { n }, Actions::Discrete(values)) => {
+                values.iter_mut().for_each(|a| *a = rng.random_range(0..*n));
+            }
+            (Space::MultiDiscrete { sizes }, Actions::MultiDiscrete { values, width }) => {
+                for row in values.chunks_exact_mut(*width) {
+                    for (a, n) in row.iter_mut().zip(sizes) {
+                        *a = rng.random_range(0..*n);
+                    }
+                }
+            }
+            (Space::Box { low, high }, Actions::Continuous { values, width }) => {
+                for row in values.chunks_exact_mut(*width) {
+                    for (a, (l, h)) in row.iter_mut().zip(low.iter().zip(high)) {
+                        let (l, h) = if l.is_finite() && h.is_finite() { (*l, *h) } else { (-1.0, 1.0) };
+                        *a = rng.random_range(l..=h);
+                    }
+                }
+            }
+            (space, actions) => unreachable!("{actions:?} were not made for {space}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Space::Box { low, high } => {
+                let bound = |v: &[f32]| {
+                    if v.iter().all(|x| *x == v[0]) { v[0].to_string() } else { format!("{v:?}") }
+                };
+                write!(f, "Box({}, {} dimensions, ", bound(low), low.len())?;
+                write!(f, "up to {})", bound(high))
+            }
+            Space::Discrete { n } => write!(f, "Discrete({n})"),
+            Space::MultiDiscrete { sizes } => write!(f, "MultiDiscrete({sizes:?})"),
+        }
+    }
+}
+
+/// One action, borrowed from wherever it is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action<'a> {
+    /// An element of [`Space::Discrete`].
+    Discrete(usize),
+    /// An element of [`Space::MultiDiscrete`].
+    MultiDiscrete(&'a [usize]),
+    /// An element of [`Space::Box`].
+    Continuous(&'a [f32]),
+}
+
+/// The actions of a batch, one per copy of the environment, in one contiguous buffer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Actions {
+    /// One number per copy.
+    Discrete(Vec<usize>),
+    /// `width` numbers per copy, row by row.
+    MultiDiscrete {
+        /// All rows, one after the other.
+        values: Vec<usize>,
+        /// Numbers per row.
+        width: usize,
+    },
+    /// `width` real numbers per copy, row by row.
+    Continuous {
+        /// All rows, one after the other.
+        values: Vec<f32>,
+        /// Numbers per row.
+        width: usize,
+    },
+}
+
+impl Actions {
+    /// A zeroed buffer for `count` actions of `space`.
+    pub fn zeros(space: &Space, count: usize) -> Self {
+        let width = space.width();
+        match space {
+            Space::Box { .. } => Actions::Continuous { values: vec![0.0; count * width], width },
+            Space::Discrete { .. } => Actions::Discrete(vec![0; count]),
+            Space::MultiDiscrete { .. } => Actions::MultiDiscrete { values: vec![0; count * width], width },
+        }
+    }
+
+    /// How many actions there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Actions::Discrete(values) => values.len(),
+            Actions::MultiDiscrete { values, width } => values.len() / width,
+            Actions::Continuous { values, width } => values.len() / width,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The action of copy `i`. Panics when `i` is not below [`len`](Self::len).
+    pub fn row(&self, i: usize) -> Action<'_> {
+        match self {
+            Actions::Discrete(values) => Action::Discrete(values[i]),
+            Actions::MultiDiscrete { values, width } => {
+                Action::MultiDiscrete(&values[i * width..(i + 1) * width])
+            }
+            Actions::Continuous { values, width } => Action::Continuous(&values[i * width..(i + 1) * width]),
+        }
+    }
+}
