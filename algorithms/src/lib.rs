@@ -12,6 +12,9 @@
 //! | [`rollout`], [`replay`] | experience: on-policy with advantages, off-policy |
 //! | [`catalogue`] | any algorithm by name |
 
+pub mod catalogue;
+pub mod random;
+
 mod checkpoint;
 mod error;
 mod learner;

@@ -1,0 +1,157 @@
+//! Any algorithm by name.
+//!
+//! Each algorithm's `Config` implements [`Configuration`] in the algorithm's own file and is
+//! listed once in [`entries`]; whoever runs experiments needs to know nothing more about it.
+
+use assay_environments::{
+    BatchedEnvironment,
+    parameters::{self, ParameterError},
+    random::Seed,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Error, Learner, random};
+
+/// A learner's configuration: what turns a table of parameters into a learner.
+///
+/// `Default` is the paper's setting. The struct refuses unknown fields
+/// (`#[serde(default, deny_unknown_fields)]`).
+pub trait Configuration: Serialize + DeserializeOwned + Default {
+    /// Errors with field, value and what is allowed when a field is out of its range.
+    fn validate(&self) -> Result<(), ParameterError>;
+
+    /// The learner at its first step, on `environment`. All its randomness derives from `seed`.
+    /// Errors when the algorithm cannot act in the environment's spaces, or lacks the device.
+    fn learner(
+        self,
+        environment: Box<dyn BatchedEnvironment>,
+        seed: Seed,
+        device: Device,
+    ) -> Result<Box<dyn Learner>, Error>;
+}
+
+/// Where a learner's networks live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The first CUDA device; needs the `cuda` feature.
+    Cuda,
+}
+
+impl Device {
+    /// The device's name as it is written in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Device::Cpu => "cpu",
+            Device::Cuda => "cuda",
+        }
+    }
+}
+
+/// One algorithm of the catalogue.
+pub struct Entry {
+    /// The name by which experiments call it.
+    pub name: &'static str,
+    /// One line: what it is and which paper it is from.
+    pub summary: &'static str,
+    resolve: fn(&str, &toml::Table) -> Result<toml::Table, Error>,
+    make: Make,
+}
+
+type Make =
+    fn(&str, &toml::Table, Box<dyn BatchedEnvironment>, Seed, Device) -> Result<Box<dyn Learner>, Error>;
+
+impl Entry {
+    const fn of<C: Configuration>(name: &'static str, summary: &'static str) -> Self {
+        Entry { name, summary, resolve: resolve_as::<C>, make: make_as::<C> }
+    }
+
+    /// All parameters, `given` ones over the defaults. Errors as [`make`] does.
+    pub fn resolve(&self, given: &toml::Table) -> Result<toml::Table, Error> {
+        (self.resolve)(self.name, given)
+    }
+
+    /// The parameters with their defaults. A field that is absent by default is not among them.
+    pub fn defaults(&self) -> toml::Table {
+        self.resolve(&toml::Table::new()).expect("a default configuration is valid")
+    }
+}
+
+fn read_as<C: Configuration>(name: &str, given: &toml::Table) -> Result<C, Error> {
+    let configuration: C = parameters::read(name, given)?;
+    configuration.validate()?;
+    Ok(configuration)
+}
+
+fn resolve_as<C: Configuration>(name: &str, given: &toml::Table) -> Result<toml::Table, Error> {
+    let configuration: C = read_as(name, given)?;
+    toml::Table::try_from(configuration).map_err(|e| {
+        let value = given.to_string();
+        Error::Parameter(ParameterError::Malformed { field: name.into(), value, reason: e.to_string() })
+    })
+}
+
+fn make_as<C: Configuration>(
+    name: &str,
+    given: &toml::Table,
+    environment: Box<dyn BatchedEnvironment>,
+    seed: Seed,
+    device: Device,
+) -> Result<Box<dyn Learner>, Error> {
+    read_as::<C>(name, given)?.learner(environment, seed, device)
+}
+
+/// Every algorithm, in the order in which they are listed to users.
+pub fn entries() -> &'static [Entry] {
+    const ENTRIES: &[Entry] =
+        &[Entry::of::<random::Config>("random", "Uniformly random actions: what no learning achieves")];
+    ENTRIES
+}
+
+/// The algorithm called `name`. Errors with the nearest spelling when there is none.
+pub fn find(name: &str) -> Result<&'static Entry, ParameterError> {
+    let found = entries().iter().find(|entry| entry.name == name);
+    found.ok_or_else(|| parameters::unknown("algorithm", name, entries().iter().map(|entry| entry.name)))
+}
+
+/// A learner by its algorithm's name, with `given` parameters over the defaults. Errors when the
+/// name is unknown, a parameter is unknown or out of range, the algorithm cannot act in the
+/// environment, or the device is not there.
+pub fn make(
+    name: &str,
+    given: &toml::Table,
+    environment: Box<dyn BatchedEnvironment>,
+    seed: Seed,
+    device: Device,
+) -> Result<Box<dyn Learner>, Error> {
+    let entry = find(name)?;
+    (entry.make)(entry.name, given, environment, seed, device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_defaults_are_valid_and_survive_a_round_trip() {
+        for (i, entry) in entries().iter().enumerate() {
+            assert!(entries()[..i].iter().all(|other| other.name != entry.name), "{}", entry.name);
+            let defaults = entry.defaults();
+            assert_eq!(entry.resolve(&defaults).unwrap(), defaults, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_algorithm_or_parameter_is_named_with_the_nearest_spelling() {
+        let message = find("randon").err().unwrap().to_string();
+        assert!(message.contains("`randon`") && message.contains("did you mean `random`?"), "{message}");
+        for entry in entries() {
+            let given = toml::Table::from_iter([("no_such_field".to_owned(), toml::Value::Integer(1))]);
+            let message = entry.resolve(&given).unwrap_err().to_string();
+            assert!(message.contains("`no_such_field`"), "{}: {message}", entry.name);
+        }
+    }
+}
