@@ -1,1 +1,167 @@
-//! placeholder
+//! Every environment, by name.
+//!
+//! An [`Entry`] is a name, a sentence, the parameters with their defaults, and how to make the
+//! environment from a table of parameters. [`make`] is what experiments use.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    Batch, BatchedEnvironment, Environment, Error,
+    classic::{CartPole, Pendulum},
+    parameters::{read, unknown},
+    random::Seed,
+    wrappers::TimeLimit,
+};
+
+/// An environment that can be made by name.
+pub struct Entry {
+    name: &'static str,
+    summary: &'static str,
+    parameters: toml::Table,
+    make: Box<Make>,
+}
+
+type Make = dyn Fn(&toml::Table, usize, Seed) -> Result<Box<dyn BatchedEnvironment>, Error> + Send + Sync;
+
+impl Entry {
+    /// The name to make it by.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it is, in one line.
+    pub fn summary(&self) -> &'static str {
+        self.summary
+    }
+
+    /// The parameters and their defaults. A parameter that is absent by default is not listed.
+    pub fn parameters(&self) -> &toml::Table {
+        &self.parameters
+    }
+
+    /// Makes a batch of `copies` with the given parameters over the defaults; see [`make`].
+    pub fn make(
+        &self,
+        parameters: &toml::Table,
+        copies: usize,
+        seed: Seed,
+    ) -> Result<Box<dyn BatchedEnvironment>, Error> {
+        (self.make)(parameters, copies, seed)
+    }
+}
+
+/// All environments, in the order in which they are best listed.
+pub fn entries() -> Vec<Entry> {
+    vec![
+        entry("CartPole-v1", "balance a pole on a cart by pushing it left or right", |p: CartPoleTask| {
+            TimeLimit::new(CartPole::new(), p.time_limit)
+        }),
+        entry("Pendulum-v1", "swing a pendulum up with a weak motor and hold it there", |p: PendulumTask| {
+            TimeLimit::new(Pendulum::with_gravity(p.gravity)?, p.time_limit)
+        }),
+    ]
+}
+
+/// Makes a batch of `copies` of the environment called `name`.
+///
+/// Parameters that `parameters` does not give keep their defaults. Errors when the name or a
+/// parameter is unknown (with the nearest spelling), or a value is of the wrong type or out of
+/// range. Copy `i` draws from the stream `("environment", i)` of `seed`.
+pub fn make(
+    name: &str,
+    parameters: &toml::Table,
+    copies: usize,
+    seed: Seed,
+) -> Result<Box<dyn BatchedEnvironment>, Error> {
+    let entries = entries();
+    match entries.iter().find(|entry| entry.name == name) {
+        Some(entry) => entry.make(parameters, copies, seed),
+        None => Err(unknown("environment", name, entries.iter().map(|entry| entry.name)).into()),
+    }
+}
+
+/// An entry whose parameters are a `P`, from which `build` makes the environment.
+fn entry<P, E>(name: &'static str, summary: &'static str, build: fn(P) -> Result<E, Error>) -> Entry
+where
+    P: Serialize + DeserializeOwned + Default + 'static,
+    E: Environment,
+{
+    Entry {
+        name,
+        summary,
+        parameters: toml::Table::try_from(P::default()).unwrap_or_default(),
+        make: Box::new(move |parameters, copies, seed| {
+            let environment = build(read(name, parameters)?)?;
+            Ok(Box::new(Batch::new(environment, copies, seed)))
+        }),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CartPoleTask {
+    time_limit: u64,
+}
+
+impl Default for CartPoleTask {
+    fn default() -> Self {
+        CartPoleTask { time_limit: 500 }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PendulumTask {
+    time_limit: u64,
+    gravity: f64,
+}
+
+impl Default for PendulumTask {
+    fn default() -> Self {
+        PendulumTask { time_limit: 200, gravity: 10.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(name: &str, parameters: &str) -> String {
+        make(name, &parameters.parse().unwrap(), 1, Seed::new(0)).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn every_entry_makes_its_environment_from_its_own_defaults() {
+        for entry in entries() {
+            let batch = entry.make(entry.parameters(), 3, Seed::new(0)).unwrap();
+            assert_eq!(batch.copies(), 3, "{}", entry.name());
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = entries().iter().map(Entry::name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), entries().len());
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_with_the_nearest_spelling() {
+        let message = error("cartpole", "");
+        assert!(message.contains("did you mean `CartPole-v1`?"), "{message}");
+    }
+
+    #[test]
+    fn a_parameter_that_is_unknown_or_out_of_range_is_named() {
+        let message = error("CartPole-v1", "time_limt = 3");
+        assert!(
+            message.contains("field of CartPole-v1 `time_limt` (did you mean `time_limit`?)"),
+            "{message}"
+        );
+        let message = error("Pendulum-v1", "time_limit = 0");
+        assert!(message.contains("`time_limit` is 0; allowed: 1 or more steps"), "{message}");
+        let message = error("Pendulum-v1", "gravity = inf");
+        assert!(message.contains("`gravity` is inf"), "{message}");
+    }
+}

@@ -1,1 +1,12 @@
-//! placeholder
+//! Classic control, with Gymnasium's dynamics.
+//!
+//! Each environment computes in the precision that Gymnasium 1.4 under NumPy 2 computes in, in the
+//! same order of operations; `tests/golden.rs` replays recorded trajectories against them. Time
+//! limits are not part of them: wrap one in [`TimeLimit`](crate::wrappers::TimeLimit), as the
+//! [`catalogue`](crate::catalogue) does.
+
+mod cart_pole;
+mod pendulum;
+
+pub use cart_pole::CartPole;
+pub use pendulum::Pendulum;

@@ -28,8 +28,10 @@ mod batch;
 mod environment;
 mod error;
 mod space;
+mod statistics;
 
 pub use batch::{Batch, BatchedEnvironment, BatchedStep, Episode};
 pub use environment::{Environment, Outcome};
 pub use error::Error;
 pub use space::{Action, Actions, Space};
+pub use statistics::RunningStatistics;

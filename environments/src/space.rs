@@ -119,11 +119,7 @@ impl Space {
             }
             _ => false,
         };
-        if fits {
-            Ok(())
-        } else {
-            Err(Error::ActionMismatch { given: format!("{action:?}"), space: self.to_string() })
-        }
+        if fits { Ok(()) } else { Err(action.mismatch(self)) }
     }
 
     /// Draws every action of the batch uniformly; an unbounded dimension is drawn from [-1, 1].
@@ -177,6 +173,31 @@ pub enum Action<'a> {
     MultiDiscrete(&'a [usize]),
     /// An element of [`Space::Box`].
     Continuous(&'a [f32]),
+}
+
+impl<'a> Action<'a> {
+    /// The number of a discrete action; errors unless it is one of 0 … `n` − 1.
+    pub fn discrete(self, n: usize) -> Result<usize, Error> {
+        match self {
+            Action::Discrete(a) if a < n => Ok(a),
+            _ => Err(self.mismatch(&Space::discrete(n))),
+        }
+    }
+
+    /// The numbers of a continuous action; errors unless there are `N`, all finite. They may lie
+    /// outside the space's bounds.
+    pub fn continuous<const N: usize>(self) -> Result<&'a [f32; N], Error> {
+        match self {
+            Action::Continuous(values) if values.iter().all(|x| x.is_finite()) => values.try_into().ok(),
+            _ => None,
+        }
+        .ok_or_else(|| self.mismatch(&Space::symmetric(N, f32::INFINITY)))
+    }
+
+    /// The error of an action that does not belong to `space`.
+    pub fn mismatch(self, space: &Space) -> Error {
+        Error::ActionMismatch { given: format!("{self:?}"), space: space.to_string() }
+    }
 }
 
 /// The actions of a batch, one per copy of the environment, in one contiguous buffer.
