@@ -14,6 +14,7 @@
 
 pub mod catalogue;
 pub mod random;
+pub mod replay;
 
 mod checkpoint;
 mod error;
