@@ -14,11 +14,12 @@
 
 pub mod catalogue;
 pub mod random;
-pub mod replay;
 
 mod checkpoint;
 mod error;
 mod learner;
+
+pub mod mdpo;
 
 pub use checkpoint::Checkpoint;
 pub use error::Error;
