@@ -13,13 +13,13 @@
 //! | [`catalogue`] | any algorithm by name |
 
 pub mod catalogue;
+pub mod mdpo;
 pub mod random;
+pub mod replay;
 
 mod checkpoint;
 mod error;
 mod learner;
-
-pub mod mdpo;
 
 pub use checkpoint::Checkpoint;
 pub use error::Error;
