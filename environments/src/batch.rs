@@ -11,6 +11,7 @@ use crate::{
     Action, Actions, Environment, Error, Outcome, Space,
     picture::Picture,
     random::{Seed, Stream},
+    tabular::Tabular,
 };
 
 /// A finished episode.
@@ -79,6 +80,8 @@ pub trait BatchedEnvironment: Send {
     fn replicate(&self, copies: usize, seed: Seed) -> Box<dyn BatchedEnvironment>;
     /// The state of one copy as a picture.
     fn draw(&self, copy: usize) -> Option<Picture>;
+    /// The environment as one whose exact tables are known; `None` where they are not.
+    fn tabular(&self) -> Option<&dyn Tabular>;
 }
 
 /// Copies of one environment that step together.
@@ -321,6 +324,10 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
 
     fn draw(&self, copy: usize) -> Option<Picture> {
         self.copies.get(copy).and_then(|copy| copy.environment.draw())
+    }
+
+    fn tabular(&self) -> Option<&dyn Tabular> {
+        self.prototype.tabular()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Action, Error, Space, picture::Picture, random::Stream};
+use crate::{Action, Error, Space, picture::Picture, random::Stream, tabular::Tabular};
 
 /// A sequential decision problem that an agent acts in.
 ///
@@ -39,6 +39,11 @@ pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'sta
 
     /// The current state as a picture; `None` where there is nothing to draw.
     fn draw(&self) -> Option<Picture> {
+        None
+    }
+
+    /// The environment as one whose exact tables are known; `None` where they are not.
+    fn tabular(&self) -> Option<&dyn Tabular> {
         None
     }
 }

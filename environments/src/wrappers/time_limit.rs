@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Environment, Error, Outcome, Space, parameters::require, picture::Picture, random::Stream,
+    tabular::Tabular,
 };
 
 /// Truncates an episode after a number of steps.
@@ -64,6 +65,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn tabular(&self) -> Option<&dyn Tabular> {
+        self.environment.tabular()
     }
 }
 
