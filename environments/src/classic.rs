@@ -5,8 +5,14 @@
 //! limits are not part of them: wrap one in [`TimeLimit`](crate::wrappers::TimeLimit), as the
 //! [`catalogue`](crate::catalogue) does.
 
+mod acrobot;
 mod cart_pole;
+mod mountain_car;
+mod mountain_car_continuous;
 mod pendulum;
 
+pub use acrobot::Acrobot;
 pub use cart_pole::CartPole;
+pub use mountain_car::MountainCar;
+pub use mountain_car_continuous::MountainCarContinuous;
 pub use pendulum::Pendulum;

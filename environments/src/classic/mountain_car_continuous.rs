@@ -1,0 +1,118 @@
+//! MountainCarContinuous-v0: the mountain car with a throttle.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Environment, Error, Outcome, Space, parameters::require, random::Stream};
+
+/// Velocity that the motor adds in one step at full throttle.
+const POWER: f64 = 0.0015;
+/// Velocity that the slope adds in one step, at most.
+const GRAVITY: f64 = 0.0025;
+/// The positions of the wall on the left and of the right end.
+const POSITIONS: (f32, f32) = (-1.2, 0.6);
+/// The largest velocity, in position per step.
+const MAX_SPEED: f32 = 0.07;
+/// The position of the flag.
+const GOAL: f32 = 0.45;
+
+/// Drive a car out of a valley with a motor too weak to climb the slope from rest, with as little
+/// effort as possible.
+///
+/// The mountain car of Moore (1990), "Efficient memory-based learning for robot control", with
+/// continuous actions, as in Gymnasium's `MountainCarContinuous-v0`. Gymnasium keeps this state in
+/// single precision, and so does this environment, from the start of an episode on; in Gymnasium
+/// the very first step still starts from a double-precision position.
+///
+/// | observation | bounds | unit |
+/// |---|---|---|
+/// | position of the car | −1.2 to 0.6 | m |
+/// | velocity of the car | ± 0.07 | m/step |
+///
+/// **Actions**: the throttle, from −1 (left) to 1 (right), clipped to that.
+/// **Reward**: −0.1 action² (of the action before clipping), and 100 more on reaching the goal.
+/// **Start**: position uniform in −0.6 to −0.4, at rest.
+/// **End**: terminated at position 0.45 or beyond with at least the goal's velocity (0 unless
+/// chosen otherwise). The wall on the left stops the car. Gymnasium's time limit is 999 steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MountainCarContinuous {
+    state: [f32; 2],
+    goal_velocity: f32,
+}
+
+impl Default for MountainCarContinuous {
+    fn default() -> Self {
+        MountainCarContinuous { state: [-0.5, 0.0], goal_velocity: 0.0 }
+    }
+}
+
+impl MountainCarContinuous {
+    /// A car at rest near the bottom, until the first `reset`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A goal that counts only when it is reached with at least this velocity (m/step); errors
+    /// unless it is one that the car can have.
+    pub fn with_goal_velocity(goal_velocity: f32) -> Result<Self, Error> {
+        let possible = goal_velocity.abs() <= MAX_SPEED;
+        require("goal_velocity", goal_velocity, possible, "-0.07 to 0.07")?;
+        Ok(MountainCarContinuous { goal_velocity, ..Self::default() })
+    }
+
+    /// Position (m) and velocity (m/step).
+    pub fn state(&self) -> [f32; 2] {
+        self.state
+    }
+
+    /// Puts the car into a state, in the order and units of [`state`](Self::state).
+    pub fn set_state(&mut self, state: [f32; 2]) {
+        self.state = state;
+    }
+}
+
+impl Environment for MountainCarContinuous {
+    fn observation_space(&self) -> Space {
+        let (left, right) = POSITIONS;
+        Space::Box { low: vec![left, -MAX_SPEED], high: vec![right, MAX_SPEED] }
+    }
+
+    fn action_space(&self) -> Space {
+        Space::symmetric(1, 1.0)
+    }
+
+    fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        self.state = [rng.random_range(-0.6..-0.4), 0.0];
+        observation.copy_from_slice(&self.state);
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        _rng: &mut Stream,
+        observation: &mut [f32],
+    ) -> Result<Outcome, Error> {
+        let [throttle] = *action.continuous::<1>()?;
+        let [position, velocity] = self.state;
+        let (left, right) = POSITIONS;
+
+        // Where Gymnasium clips the throttle it becomes a double, and so does the sum.
+        let slope = GRAVITY * f64::from(3.0 * position).cos();
+        let acceleration = if throttle.abs() > 1.0 {
+            (f64::from(throttle.signum()) * POWER - slope) as f32
+        } else {
+            throttle * POWER as f32 - slope as f32
+        };
+        let velocity = (velocity + acceleration).clamp(-MAX_SPEED, MAX_SPEED);
+        let position = (position + velocity).clamp(left, right);
+        let stopped = position == left && velocity < 0.0;
+        self.state = [position, if stopped { 0.0 } else { velocity }];
+
+        observation.copy_from_slice(&self.state);
+        let terminated = position >= GOAL && self.state[1] >= self.goal_velocity;
+        let effort = f64::from(throttle).powi(2) * 0.1;
+        let reward = if terminated { 100.0 } else { 0.0 } - effort;
+        Ok(Outcome { reward, terminated, truncated: false })
+    }
+}
