@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A finished episode.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Sum of the rewards, undiscounted.
     pub total_reward: f64,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Batch, BatchedEnvironment, Environment, Error,
-    classic::{CartPole, Pendulum},
+    classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum},
     parameters::{read, unknown},
+    probe::{ActionForm, Probe, Question},
     random::Seed,
     wrappers::TimeLimit,
 };
@@ -52,13 +53,54 @@ impl Entry {
 
 /// All environments, in the order in which they are best listed.
 pub fn entries() -> Vec<Entry> {
+    let mut entries = classic();
+    entries.extend(probes());
+    entries
+}
+
+fn classic() -> Vec<Entry> {
     vec![
         entry("CartPole-v1", "balance a pole on a cart by pushing it left or right", |p: CartPoleTask| {
             TimeLimit::new(CartPole::new(), p.time_limit)
         }),
+        entry("MountainCar-v0", "rock a weak car out of a valley", |p: MountainCarTask| {
+            TimeLimit::new(MountainCar::with_goal_velocity(p.goal_velocity)?, p.time_limit)
+        }),
+        entry(
+            "MountainCarContinuous-v0",
+            "rock a weak car out of a valley with a throttle, sparingly",
+            |p: MountainCarContinuousTask| {
+                TimeLimit::new(MountainCarContinuous::with_goal_velocity(p.goal_velocity)?, p.time_limit)
+            },
+        ),
         entry("Pendulum-v1", "swing a pendulum up with a weak motor and hold it there", |p: PendulumTask| {
             TimeLimit::new(Pendulum::with_gravity(p.gravity)?, p.time_limit)
         }),
+        entry("Acrobot-v1", "swing up two links by the joint between them", |p: AcrobotTask| {
+            TimeLimit::new(Acrobot::new(), p.time_limit)
+        }),
+    ]
+}
+
+fn probes() -> Vec<Entry> {
+    vec![
+        entry("ProbeConstantReward", "does the value converge at all?", |p: ProbeTask| {
+            Ok(Probe::new(Question::ConstantReward, p.actions))
+        }),
+        entry("ProbeRewardByObservation", "does the value depend on the observation?", |p: ProbeTask| {
+            Ok(Probe::new(Question::RewardByObservation, p.actions))
+        }),
+        entry("ProbeDelayedReward", "is a later reward discounted?", |p: ProbeTask| {
+            Ok(Probe::new(Question::DelayedReward, p.actions))
+        }),
+        entry("ProbeRewardByAction", "is the better action found?", |p: ProbeTask| {
+            Ok(Probe::new(Question::RewardByAction, p.actions))
+        }),
+        entry(
+            "ProbeRewardByActionAndObservation",
+            "is the better action found for each observation?",
+            |p: ProbeTask| Ok(Probe::new(Question::RewardByActionAndObservation, p.actions)),
+        ),
     ]
 }
 
@@ -111,6 +153,32 @@ impl Default for CartPoleTask {
 
 #[derive(Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+struct MountainCarTask {
+    time_limit: u64,
+    goal_velocity: f64,
+}
+
+impl Default for MountainCarTask {
+    fn default() -> Self {
+        MountainCarTask { time_limit: 200, goal_velocity: 0.0 }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct MountainCarContinuousTask {
+    time_limit: u64,
+    goal_velocity: f32,
+}
+
+impl Default for MountainCarContinuousTask {
+    fn default() -> Self {
+        MountainCarContinuousTask { time_limit: 999, goal_velocity: 0.0 }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct PendulumTask {
     time_limit: u64,
     gravity: f64,
@@ -120,6 +188,24 @@ impl Default for PendulumTask {
     fn default() -> Self {
         PendulumTask { time_limit: 200, gravity: 10.0 }
     }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct AcrobotTask {
+    time_limit: u64,
+}
+
+impl Default for AcrobotTask {
+    fn default() -> Self {
+        AcrobotTask { time_limit: 500 }
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ProbeTask {
+    actions: ActionForm,
 }
 
 #[cfg(test)]
@@ -163,5 +249,9 @@ mod tests {
         assert!(message.contains("`time_limit` is 0; allowed: 1 or more steps"), "{message}");
         let message = error("Pendulum-v1", "gravity = inf");
         assert!(message.contains("`gravity` is inf"), "{message}");
+        let message = error("MountainCar-v0", "goal_velocity = 0.08");
+        assert!(message.contains("`goal_velocity` is 0.08; allowed: -0.07 to 0.07"), "{message}");
+        let message = error("ProbeRewardByAction", "actions = \"continous\"");
+        assert!(message.contains("`actions` is \"continous\""), "{message}");
     }
 }
