@@ -7,9 +7,28 @@
 //!
 //! [`Tabular`] is the ability to hand out such a table.
 
+mod chain;
+mod cliff_walking;
+mod deep_sea;
 mod finite_mdp;
+mod frozen_lake;
+mod garnet;
+mod grid;
+mod grid_world;
+mod layered_random;
+mod layout;
+mod river_swim;
 
+pub use chain::Chain;
+pub use cliff_walking::CliffWalking;
+pub use deep_sea::DeepSea;
 pub use finite_mdp::{FiniteMdp, Transition};
+pub use frozen_lake::{FrozenLake, LakeMap};
+pub use garnet::Garnet;
+pub use grid_world::GridWorld;
+pub use layered_random::LayeredRandom;
+pub use layout::{Cell, Layout};
+pub use river_swim::RiverSwim;
 
 /// An environment whose exact tables are known.
 ///

@@ -6,8 +6,8 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::Tabular;
-use crate::{Action, Environment, Error, Outcome, Space, random::Stream};
+use super::{Layout, Tabular};
+use crate::{Action, Environment, Error, Outcome, Space, picture::Picture, random::Stream};
 
 /// Observations are `f32`, which count exactly up to here.
 const MOST_STATES: usize = 1 << 24;
@@ -51,6 +51,7 @@ impl Transition {
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct FiniteMdp {
     tables: Arc<Tables>,
+    layout: Option<Arc<Layout>>,
     horizon: Option<usize>,
     state: usize,
     elapsed: usize,
@@ -60,6 +61,7 @@ pub struct FiniteMdp {
 #[derive(Clone, Serialize, Deserialize)]
 struct Snapshot {
     tables: Arc<Tables>,
+    layout: Option<Arc<Layout>>,
     horizon: Option<usize>,
     state: usize,
     elapsed: usize,
@@ -245,7 +247,7 @@ impl FiniteMdp {
     ) -> Result<Self, Error> {
         let row = |_: usize, state: usize, action: usize| transitions(state, action);
         let tables = Tables::new(states, actions, 1, initial, terminal, row)?;
-        Ok(FiniteMdp { tables: Arc::new(tables), horizon: None, state: 0, elapsed: 0 })
+        Ok(FiniteMdp::at_start(tables, None))
     }
 
     /// A process that ends after `horizon` steps and has tables of its own for each of them:
@@ -262,7 +264,11 @@ impl FiniteMdp {
             return invalid("a horizon of 0 steps".into());
         }
         let tables = Tables::new(states, actions, horizon, initial, &[], transitions)?;
-        Ok(FiniteMdp { tables: Arc::new(tables), horizon: Some(horizon), state: 0, elapsed: 0 })
+        Ok(FiniteMdp::at_start(tables, Some(horizon)))
+    }
+
+    fn at_start(tables: Tables, horizon: Option<usize>) -> Self {
+        FiniteMdp { tables: Arc::new(tables), layout: None, horizon, state: 0, elapsed: 0 }
     }
 
     /// A process without terminal states from dense tables: `transitions` (state × action × next
@@ -308,6 +314,12 @@ impl FiniteMdp {
         let mut tables = Arc::unwrap_or_clone(self.tables);
         tables.initial = initial.to_vec();
         Ok(FiniteMdp { tables: Arc::new(tables.checked()?), ..self })
+    }
+
+    /// The same process, drawn as `layout`. Errors when that is of another number of states.
+    pub fn with_layout(self, layout: Layout) -> Result<Self, Error> {
+        let layout = Some(Arc::new(layout.checked(self.states())?));
+        Ok(FiniteMdp { layout, ..self })
     }
 
     /// A process with a horizon, as one without: its states are pairs (step, state), numbered
@@ -396,6 +408,11 @@ impl FiniteMdp {
         dense
     }
 
+    /// Where the states lie on a grid, if they do.
+    pub fn layout(&self) -> Option<&Layout> {
+        self.layout.as_deref()
+    }
+
     /// The state that the environment is in.
     pub fn state(&self) -> usize {
         self.state
@@ -455,6 +472,10 @@ impl Environment for FiniteMdp {
         Ok(Outcome { reward, terminated: over || self.tables.terminal[next], truncated: false })
     }
 
+    fn draw(&self) -> Option<Picture> {
+        self.layout().map(|layout| layout.draw(self.state))
+    }
+
     fn tabular(&self) -> Option<&dyn Tabular> {
         Some(self)
     }
@@ -462,8 +483,8 @@ impl Environment for FiniteMdp {
 
 impl From<FiniteMdp> for Snapshot {
     fn from(mdp: FiniteMdp) -> Self {
-        let FiniteMdp { tables, horizon, state, elapsed } = mdp;
-        Snapshot { tables, horizon, state, elapsed }
+        let FiniteMdp { tables, layout, horizon, state, elapsed } = mdp;
+        Snapshot { tables, layout, horizon, state, elapsed }
     }
 }
 
@@ -471,7 +492,7 @@ impl TryFrom<Snapshot> for FiniteMdp {
     type Error = Error;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
-        let Snapshot { tables, horizon, state, elapsed } = snapshot;
+        let Snapshot { tables, layout, horizon, state, elapsed } = snapshot;
         let tables = Arc::new(Arc::unwrap_or_clone(tables).checked()?);
         let stages = tables.stages();
         if state >= tables.states || horizon == Some(0) || (stages > 1 && horizon != Some(stages)) {
@@ -480,7 +501,9 @@ impl TryFrom<Snapshot> for FiniteMdp {
                 tables.states
             ));
         }
-        Ok(FiniteMdp { tables, horizon, state, elapsed })
+        let layout =
+            layout.map(|l| Arc::unwrap_or_clone(l).checked(tables.states).map(Arc::new)).transpose()?;
+        Ok(FiniteMdp { tables, layout, horizon, state, elapsed })
     }
 }
 
