@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Batch, BatchedEnvironment, Environment, Error,
     classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum},
-    parameters::{read, unknown},
+    parameters::{ParameterError, read, unknown},
     probe::{ActionForm, Probe, Question},
     random::Seed,
+    tabular::{
+        Chain, CliffWalking, DeepSea, FiniteMdp, FrozenLake, Garnet, GridWorld, LayeredRandom, RiverSwim,
+    },
     wrappers::TimeLimit,
 };
 
@@ -54,6 +57,7 @@ impl Entry {
 /// All environments, in the order in which they are best listed.
 pub fn entries() -> Vec<Entry> {
     let mut entries = classic();
+    entries.extend(tabular());
     entries.extend(probes());
     entries
 }
@@ -78,6 +82,21 @@ fn classic() -> Vec<Entry> {
         }),
         entry("Acrobot-v1", "swing up two links by the joint between them", |p: AcrobotTask| {
             TimeLimit::new(Acrobot::new(), p.time_limit)
+        }),
+    ]
+}
+
+fn tabular() -> Vec<Entry> {
+    vec![
+        limited("GridWorld", "reach a goal on a grid with walls, pits and slips", 100, GridWorld::build),
+        limited("CliffWalking", "walk along a cliff without falling", 1000, CliffWalking::build),
+        limited("FrozenLake", "cross a slippery lake with holes", 100, FrozenLake::build),
+        limited("RiverSwim", "swim against a current for a distant reward", 1000, RiverSwim::build),
+        limited("Chain", "walk to the end of a chain instead of turning back", 1000, Chain::build),
+        entry("DeepSea", "find a treasure that only one plan reaches", |p: DeepSea| p.build()),
+        limited("Garnet", "a random decision process", 1000, Garnet::build),
+        entry("LayeredRandom", "a random episodic process with tables of its own at every step", {
+            |p: LayeredRandom| p.build()
         }),
     ]
 }
@@ -137,6 +156,46 @@ where
             Ok(Box::new(Batch::new(environment, copies, seed)))
         }),
     }
+}
+
+/// An entry for a decision process with parameters `P`, under a time limit that is a parameter
+/// beside them and is `time_limit` by default.
+fn limited<P>(
+    name: &'static str,
+    summary: &'static str,
+    time_limit: u32,
+    build: fn(&P) -> Result<FiniteMdp, Error>,
+) -> Entry
+where
+    P: Serialize + DeserializeOwned + Default + 'static,
+{
+    const FIELD: &str = "time_limit";
+    let mut parameters = toml::Table::try_from(P::default()).unwrap_or_default();
+    parameters.insert(FIELD.into(), time_limit.into());
+    Entry {
+        name,
+        summary,
+        parameters,
+        make: Box::new(move |given, copies, seed| {
+            let mut given = given.clone();
+            let limit = given.remove(FIELD).unwrap_or_else(|| time_limit.into());
+            let limit: Limit = read(name, &toml::Table::from_iter([(FIELD.into(), limit)]))?;
+            let problem: P = read(name, &given).map_err(|error| match error {
+                ParameterError::Unknown { kind, given, known, .. } => {
+                    unknown(&kind, &given, known.iter().map(String::as_str).chain([FIELD]))
+                }
+                other => other,
+            })?;
+            let environment = TimeLimit::new(build(&problem)?, limit.time_limit)?;
+            Ok(Box::new(Batch::new(environment, copies, seed)))
+        }),
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Limit {
+    time_limit: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -222,6 +281,28 @@ mod tests {
             let batch = entry.make(entry.parameters(), 3, Seed::new(0)).unwrap();
             assert_eq!(batch.copies(), 3, "{}", entry.name());
         }
+    }
+
+    #[test]
+    fn decision_processes_hand_out_their_tables() {
+        for entry in tabular() {
+            let batch = entry.make(entry.parameters(), 1, Seed::new(0)).unwrap();
+            let mdp = batch.tabular().unwrap().finite_mdp();
+            assert_eq!(*batch.observation_space(), crate::Space::discrete(mdp.states()), "{}", entry.name());
+        }
+        let batch = make("Pendulum-v1", &toml::Table::new(), 1, Seed::new(0)).unwrap();
+        assert!(batch.tabular().is_none());
+    }
+
+    #[test]
+    fn a_time_limit_is_a_parameter_like_any_other() {
+        assert!(error("Garnet", "time_limit = 0").contains("`time_limit` is 0"));
+        assert!(error("Garnet", "time_limit = \"long\"").contains("`time_limit` is \"long\""));
+        let message = error("Garnet", "time_limt = 7");
+        assert!(message.contains("did you mean `time_limit`?"), "{message}");
+        assert!(error("Garnet", "branching = 21").contains("`branching` is 21"));
+        let given = "time_limit = 7\nstates = 30".parse().unwrap();
+        assert_eq!(make("Garnet", &given, 2, Seed::new(0)).unwrap().observation_space().features(), 30);
     }
 
     #[test]
