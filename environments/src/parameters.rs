@@ -99,11 +99,11 @@ pub fn read<T: Serialize + DeserializeOwned + Default>(
         alone.insert(field.clone(), value.clone());
         if let Err(error) = alone.try_into::<T>() {
             let reason = error.message().trim().to_owned();
-            if reason.starts_with("unknown field") {
-                let known = expected_names(&reason);
-                return Err(unknown(&format!("field of {kind}"), field, known.iter().map(String::as_str)));
-            }
-            return Err(ParameterError::Malformed { field: field.clone(), value: value.to_string(), reason });
+            return Err(unknown_name(kind, field, &reason).unwrap_or_else(|| ParameterError::Malformed {
+                field: field.clone(),
+                value: value.to_string(),
+                reason,
+            }));
         }
     }
     merged.try_into().map_err(|e: toml::de::Error| ParameterError::Malformed {
@@ -113,10 +113,21 @@ pub fn read<T: Serialize + DeserializeOwned + Default>(
     })
 }
 
-/// The names between backquotes after `expected` in serde's message about an unknown field.
-fn expected_names(message: &str) -> Vec<String> {
-    let expected = message.split_once("expected").map_or("", |(_, rest)| rest);
-    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+/// The error behind serde's message about an unknown field or variant, which has the name and then
+/// the known ones in backquotes: of the table itself, or somewhere within `field`.
+fn unknown_name(kind: &str, field: &str, message: &str) -> Option<ParameterError> {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let given = names.next()?;
+    let owner = if message.starts_with("unknown variant") {
+        field.to_owned()
+    } else if !message.starts_with("unknown field") {
+        return None;
+    } else if given == field {
+        format!("field of {kind}")
+    } else {
+        format!("field of {kind}'s {field}")
+    };
+    Some(unknown(&owner, given, names))
 }
 
 #[cfg(test)]
@@ -130,11 +141,22 @@ mod tests {
         discount: f64,
         steps: usize,
         limit: Option<usize>,
+        schedule: Schedule,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case", deny_unknown_fields)]
+    enum Schedule {
+        #[default]
+        Constant,
+        Linear {
+            end: f64,
+        },
     }
 
     impl Default for Example {
         fn default() -> Self {
-            Example { discount: 0.99, steps: 10, limit: None }
+            Example { discount: 0.99, steps: 10, limit: None, schedule: Schedule::Constant }
         }
     }
 
@@ -154,6 +176,17 @@ mod tests {
         assert!(message.contains("unknown field of example `discont`"), "{message}");
         assert!(message.contains("did you mean `discount`?"), "{message}");
         assert!(message.contains("steps"), "{message}");
+    }
+
+    #[test]
+    fn an_unknown_name_within_a_field_is_named_and_not_the_field() {
+        let message = parse("schedule = { linear = { ends = 0.0 } }").unwrap_err().to_string();
+        assert_eq!(message, "unknown field of example's schedule `ends` (did you mean `end`?); known: end");
+        let message = parse("schedule = \"constnat\"").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "unknown schedule `constnat` (did you mean `constant`?); known: constant, linear"
+        );
     }
 
     #[test]

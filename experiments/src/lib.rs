@@ -1,3 +1,4 @@
 //! experiments
 
+pub mod claims;
 pub mod statistics;

@@ -81,6 +81,11 @@ impl Scores {
         })
     }
 
+    /// The scores with the opposite sign, for metrics of which less is better.
+    pub fn negated(&self) -> Self {
+        Scores { values: self.values.iter().map(|x| -x).collect(), runs: self.runs }
+    }
+
     /// Every score through `f`, which gets the task's index and the score.
     pub(super) fn map(&self, f: impl Fn(usize, f64) -> f64) -> Result<Self, StatisticsError> {
         let values = self.values.iter().enumerate().map(|(i, x)| f(i / self.runs, *x)).collect();

@@ -1,0 +1,100 @@
+//! Reading and checking claims.
+
+use assay_environments::parameters::{self, ParameterError, require};
+use thiserror::Error as ThisError;
+
+use super::{Claim, Margin, Metric, label};
+use crate::statistics::StatisticsError;
+
+/// A claim that cannot be read, or scores that it cannot be judged by.
+#[derive(Debug, Clone, PartialEq, ThisError)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// The text is not TOML.
+    #[error("the claim is not TOML: {reason}")]
+    Syntax {
+        /// What the reader says, with line and column.
+        reason: String,
+    },
+    /// A field that is unknown, missing or out of range.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// Scores that do not fit the claim.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
+}
+
+impl Claim {
+    /// Reads and checks a claim's file. What its experiments consist of (algorithms, environments
+    /// and their parameters) is checked when they are made.
+    pub fn parse(text: &str) -> Result<Self, ClaimError> {
+        let syntax = |e: toml::de::Error| ClaimError::Syntax { reason: e.to_string().trim_end().to_owned() };
+        let claim: Claim = parameters::read("claim", &text.parse().map_err(syntax)?)?;
+        claim.validate()?;
+        Ok(claim)
+    }
+
+    /// The claim as TOML; reads back as the same value.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a claim is representable in TOML")
+    }
+
+    fn validate(&self) -> Result<(), ClaimError> {
+        for (field, value) in [("name", &self.name), ("paper", &self.paper), ("statement", &self.statement)] {
+            require(field, "empty", !value.trim().is_empty(), "some text")?;
+        }
+        self.validate_statistics()?;
+        self.validate_contenders()?;
+        self.validate_tasks()
+    }
+
+    fn validate_statistics(&self) -> Result<(), ClaimError> {
+        let looks = &self.seeds;
+        let valid = looks.first().is_some_and(|&first| first > 0) && looks.is_sorted_by(|a, b| a < b);
+        require("seeds", format!("{looks:?}"), valid, "increasing numbers of seeds, 1 and more")?;
+        let valid = self.confidence > 0.0 && self.confidence < 1.0;
+        require("confidence", self.confidence, valid, "between 0 and 1, both excluded")?;
+        let margin = self.margin.value();
+        require("margin", margin, margin >= 0.0 && margin.is_finite(), "0 and more")?;
+        if let Margin::Absolute(_) = self.margin {
+            let tasks = self.tasks.len();
+            require("tasks", tasks, tasks <= 1, "1, since the margin is absolute")?;
+        }
+        if let Metric::StepsTo { level } = self.metric {
+            require("level", level, level.is_finite(), "a finite number")?;
+        }
+        Ok(())
+    }
+
+    fn validate_contenders(&self) -> Result<(), ClaimError> {
+        require("algorithm", "without a name", !self.label().is_empty(), "name = \"…\"")?;
+        require("baselines", "empty", !self.baselines.is_empty(), "at least one")?;
+        let mut known = vec![self.label()];
+        for baseline in &self.baselines {
+            let label = label(baseline);
+            require("baselines", "one without a name", !label.is_empty(), "name = \"…\" in each")?;
+            let unique = !known.contains(&label);
+            require("label", label, unique, "a label that no other algorithm of the claim has")?;
+            known.push(label);
+        }
+        for name in self.tasks.iter().flat_map(|task| task.parameters.keys()) {
+            if !known.contains(&name.as_str()) {
+                return Err(parameters::unknown("algorithm of the claim", name, known).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_tasks(&self) -> Result<(), ClaimError> {
+        require("tasks", "empty", !self.tasks.is_empty(), "at least one")?;
+        for task in &self.tasks {
+            let allowed = "1 and more, below 2^63";
+            require("budget", task.budget, (1..=i64::MAX as u64).contains(&task.budget), allowed)?;
+            task.reference.validate()?;
+            for (label, parameters) in &task.parameters {
+                require(label, parameters, parameters.is_table(), "a table of parameters")?;
+            }
+        }
+        Ok(())
+    }
+}
