@@ -254,6 +254,8 @@ mod tests {
 
     #[test]
     fn scores_that_do_not_fit_the_claim_are_an_error() {
+        use std::slice::from_ref;
+
         let claim = claim("a", &["b"], Direction::Better, Margin::default());
         let message =
             |x: &Scores, y: &[Scores]| claim.judge(x, y, &Bootstrap::default()).unwrap_err().to_string();
@@ -261,9 +263,9 @@ mod tests {
         let five = six.first_runs(5).unwrap();
         let tasks = Scores::from_tasks(&[LOW, HIGH]).unwrap();
         assert_eq!(message(&six, &[]), "0 baselines cannot be compared with 1");
-        assert_eq!(message(&six, &[five.clone()]), "5 runs cannot be compared with 6");
-        assert_eq!(message(&tasks, &[tasks.clone()]), "2 tasks cannot be compared with 1");
-        assert!(message(&five, &[six.clone()]).contains("`seeds` is 5"));
+        assert_eq!(message(&six, from_ref(&five)), "5 runs cannot be compared with 6");
+        assert_eq!(message(&tasks, from_ref(&tasks)), "2 tasks cannot be compared with 1");
+        assert!(message(&five, from_ref(&six)).contains("`seeds` is 5"));
     }
 
     fn runs() -> impl Strategy<Value = Vec<f64>> {
