@@ -48,3 +48,14 @@ pub enum Error {
         reason: String,
     },
 }
+
+impl Error {
+    /// The same error, with the number of environment steps taken where it has none of its own:
+    /// networks and optimisers do not know it.
+    pub fn after(self, steps: u64) -> Self {
+        match self {
+            Error::NonFinite { what, value, .. } => Error::NonFinite { what, value, steps },
+            other => other,
+        }
+    }
+}

@@ -14,8 +14,11 @@
 
 pub mod catalogue;
 pub mod mdpo;
+pub mod networks;
+pub mod optimisers;
 pub mod random;
 pub mod replay;
+pub mod tensor;
 
 mod checkpoint;
 mod error;

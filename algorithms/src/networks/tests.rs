@@ -1,0 +1,205 @@
+//! The contracts of networks: both ways of evaluation agree, and every derivative is right.
+
+use assay_environments::random::{Seed, Stream};
+use rand::Rng;
+
+use super::{
+    Activation, DenseConfig, Initialisation,
+    network::{Network, Wanted},
+};
+use crate::tensor::{Cpu, Device, Gradients, Matrix, NoTape, Operations, Record, backward, gradient_of};
+
+const ACTIVATIONS: [Activation; 6] = [
+    Activation::Identity,
+    Activation::Tanh,
+    Activation::Relu,
+    Activation::Gelu,
+    Activation::Elu,
+    Activation::Silu,
+];
+
+/// Every activation, with and without layer normalisation, alone and as an ensemble of three.
+fn cases() -> impl Iterator<Item = (DenseConfig, Option<usize>)> {
+    ACTIVATIONS.into_iter().flat_map(|activation| {
+        [(false, None), (true, None), (false, Some(3)), (true, Some(3))].map(|(layer_norm, members)| {
+            let config = DenseConfig {
+                hidden: vec![7, 5],
+                activation,
+                output_activation: Activation::Tanh,
+                layer_norm,
+                initialisation: Initialisation::FanIn,
+            };
+            (config, members)
+        })
+    })
+}
+
+const INPUTS: usize = 4;
+const OUTPUTS: usize = 2;
+const BATCH: usize = 6;
+
+fn network(device: &Cpu, config: &DenseConfig, members: Option<usize>) -> (Network<Cpu>, Stream) {
+    let mut rng = Seed::new(7).stream("test");
+    let mut network = Network::new(device, "network", members, (INPUTS, OUTPUTS), config, &mut rng).unwrap();
+    // Away from the symmetric start, so that gains and shifts matter.
+    let values: Vec<f32> =
+        network.parameters.values().iter().map(|x| x + rng.random_range(-0.2..0.2)).collect();
+    network.parameters.set_values(&values);
+    (network, rng)
+}
+
+fn uniform(count: usize, rng: &mut Stream) -> Vec<f32> {
+    (0..count).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+fn assert_close(what: &str, a: &[f32], b: &[f32], tolerance: f32) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    for (i, (x, y)) in a.iter().zip(b).enumerate() {
+        assert!((x - y).abs() <= tolerance * (1.0 + x.abs().max(y.abs())), "{what}[{i}]: {x} and {y}");
+    }
+}
+
+/// A loss that weighs all outputs differently: its gradients with respect to parameters and input.
+fn gradients(
+    network: &Network<Cpu>,
+    output: crate::tensor::Cube<Cpu, crate::tensor::Recording<Cpu>>,
+    input: &Matrix<Cpu>,
+    weights: &[f32],
+) -> (Vec<f32>, Vec<f32>) {
+    let shape = crate::tensor::shape(&output);
+    let weights = input.device().cube(weights, shape).unwrap();
+    let (_, mut gradients): (f32, Gradients<Cpu>) = backward((output * weights).sum_all(), "loss").unwrap();
+    (network.parameters.gradient(&mut gradients).unwrap(), gradient_of(&mut gradients, input).unwrap())
+}
+
+#[test]
+fn the_fused_and_the_composed_network_agree_in_values_and_gradients() {
+    let device = Cpu::open().unwrap();
+    for (config, members) in cases() {
+        let (network, mut rng) = network(&device, &config, members);
+        let input = device.matrix(&uniform(BATCH * INPUTS, &mut rng), BATCH, INPUTS).unwrap();
+        let weights = uniform(members.unwrap_or(1) * BATCH * OUTPUTS, &mut rng);
+        for parameters in [true, false] {
+            let wanted = Wanted { parameters, input: true };
+            let fused = network.forward(input.clone().recorded(), wanted).unwrap();
+            let composed = if parameters {
+                network.composed::<_, crate::tensor::Recording<Cpu>>(input.clone().recorded())
+            } else {
+                network.composed::<_, NoTape>(input.clone().recorded())
+            };
+            let composed = composed.unwrap();
+            let what = format!("{config:?} of {members:?}");
+            assert_close(&what, &fused.to_host(), &composed.to_host(), 3e-6);
+            let fused = gradients(&network, fused, &input, &weights);
+            let composed = gradients(&network, composed, &input, &weights);
+            assert_close(&format!("{what}: parameters"), &fused.0, &composed.0, 3e-5);
+            assert_close(&format!("{what}: input"), &fused.1, &composed.1, 3e-5);
+            assert_eq!(fused.0.iter().any(|&g| g != 0.0), parameters, "{what}");
+        }
+    }
+}
+
+/// The central difference of fourth order. The network runs in single precision, so the step is wide
+/// and the comparison loose; the composed network's gradients are independent of both.
+fn difference(mut at: impl FnMut(f32) -> Vec<f32>) -> Vec<f32> {
+    let step = 8e-3;
+    let mut pair = |step| {
+        let (up, down) = (at(step), at(-step));
+        up.iter().zip(&down).map(|(a, b)| a - b).collect::<Vec<f32>>()
+    };
+    let (near, far) = (pair(step), pair(2.0 * step));
+    near.iter().zip(&far).map(|(near, far)| (8.0 * near - far) / (12.0 * step)).collect()
+}
+
+#[test]
+fn gradients_agree_with_finite_differences() {
+    let device = Cpu::open().unwrap();
+    for (config, members) in cases() {
+        if config.activation == Activation::Relu {
+            continue; // a kink within the step has no difference to agree with
+        }
+        let (mut network, mut rng) = network(&device, &config, members);
+        let rows = uniform(BATCH * INPUTS, &mut rng);
+        let count = members.unwrap_or(1) * BATCH * OUTPUTS;
+        let weights = uniform(count, &mut rng);
+        let input = device.matrix(&rows, BATCH, INPUTS).unwrap();
+        let wanted = Wanted { parameters: true, input: true };
+        let output = network.forward(input.clone().recorded(), wanted).unwrap();
+        let (in_parameters, in_input) = gradients(&network, output, &input, &weights);
+
+        let loss = |network: &Network<Cpu>, rows: &[f32]| -> Vec<f32> {
+            let mut outputs = vec![0.0; count];
+            network.infer(rows, &mut outputs);
+            vec![outputs.iter().zip(&weights).map(|(a, b)| a * b).sum()]
+        };
+        let direction = uniform(network.parameters.len(), &mut rng);
+        let values = network.parameters.values().to_vec();
+        let numeric = difference(|step| {
+            let moved: Vec<f32> = values.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
+            network.parameters.set_values(&moved);
+            loss(&network, &rows)
+        });
+        network.parameters.set_values(&values);
+        let exact: f32 = in_parameters.iter().zip(&direction).map(|(g, d)| g * d).sum();
+        assert_close(&format!("{config:?} of {members:?}: parameters"), &[exact], &numeric, 5e-3);
+
+        let direction = uniform(rows.len(), &mut rng);
+        let numeric = difference(|step| {
+            let moved: Vec<f32> = rows.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
+            loss(&network, &moved)
+        });
+        let exact: f32 = in_input.iter().zip(&direction).map(|(g, d)| g * d).sum();
+        assert_close(&format!("{config:?} of {members:?}: input"), &[exact], &numeric, 5e-3);
+    }
+}
+
+#[test]
+fn tangents_agree_with_finite_differences_and_are_adjoint_to_the_pullback() {
+    let device = Cpu::open().unwrap();
+    for (config, members) in cases() {
+        let (mut network, mut rng) = network(&device, &config, members);
+        let rows = uniform(BATCH * INPUTS, &mut rng);
+        let count = members.unwrap_or(1) * BATCH * OUTPUTS;
+        let direction = uniform(network.parameters.len(), &mut rng);
+        let (mut outputs, mut tangents) = (vec![0.0; count], vec![0.0; count]);
+        network.forward_tangent(&rows, &direction, &mut outputs, &mut tangents);
+        let mut inferred = vec![0.0; count];
+        network.infer(&rows, &mut inferred);
+        assert_eq!(outputs, inferred);
+
+        let what = format!("{config:?} of {members:?}");
+        // <u, J v> = <Jᵀ u, v>
+        let weights = uniform(count, &mut rng);
+        let mut gradient = vec![0.0; network.parameters.len()];
+        network.pullback(&rows, &weights, &mut gradient);
+        let left: f32 = weights.iter().zip(&tangents).map(|(a, b)| a * b).sum();
+        let right: f32 = gradient.iter().zip(&direction).map(|(a, b)| a * b).sum();
+        assert_close(&what, &[left], &[right], 1e-4);
+
+        if config.activation != Activation::Relu {
+            let values = network.parameters.values().to_vec();
+            let numeric = difference(|step| {
+                let moved: Vec<f32> = values.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
+                network.parameters.set_values(&moved);
+                network.infer(&rows, &mut inferred);
+                inferred.clone()
+            });
+            assert_close(&what, &tangents, &numeric, 5e-3);
+        }
+    }
+}
+
+#[test]
+fn rows_are_independent_of_what_else_is_in_the_batch() {
+    let device = Cpu::open().unwrap();
+    for (config, members) in cases().filter(|(_, members)| members.is_none()) {
+        let (network, mut rng) = network(&device, &config, members);
+        let rows = uniform(BATCH * INPUTS, &mut rng);
+        let (mut together, mut alone) = (vec![0.0; BATCH * OUTPUTS], vec![0.0; OUTPUTS]);
+        network.infer(&rows, &mut together);
+        for (row, expected) in rows.chunks_exact(INPUTS).zip(together.chunks_exact(OUTPUTS)) {
+            network.infer(row, &mut alone);
+            assert_close("row", &alone, expected, 1e-6);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What an optimiser remembers about parameters, and its pass over them.
+
+use dfdx::tensor_ops::{TryAdd, TryDiv, TryMul};
+
+use super::{
+    Device, Gradients, Parameters, Part, Vector,
+    device::failed,
+    host,
+    parameters::{load_parts, save_parts},
+};
+use crate::{Checkpoint, Error};
+
+/// One number for every parameter of a module: on the host in a vector, elsewhere in a tensor.
+#[derive(Debug)]
+pub(crate) struct Moment<D: Device> {
+    module: String,
+    parts: Vec<Part>,
+    host: Vec<f32>,
+    tensor: Vector<D>,
+}
+
+impl<D: Device> Moment<D> {
+    /// Zeros.
+    pub(crate) fn new(parameters: &Parameters<D>) -> Result<Self, Error> {
+        let (host, device) = if D::ON_HOST { (parameters.len(), 0) } else { (0, parameters.len()) };
+        Ok(Moment {
+            module: parameters.name().to_owned(),
+            parts: parameters.parts().to_vec(),
+            host: vec![0.0; host],
+            tensor: parameters.device().try_zeros_like(&(device,)).map_err(failed::<D>)?,
+        })
+    }
+
+    /// Stores it as `prefix/module/part`.
+    pub(crate) fn save(&self, prefix: &str, checkpoint: &mut Checkpoint) {
+        let prefix = format!("{prefix}/{}", self.module);
+        if D::ON_HOST {
+            save_parts(&prefix, &self.parts, &self.host, checkpoint);
+        } else {
+            save_parts(&prefix, &self.parts, &self.tensor.as_vec(), checkpoint);
+        }
+    }
+
+    /// Puts a saved state back.
+    pub(crate) fn load(&mut self, prefix: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let values = load_parts(&format!("{prefix}/{}", self.module), &self.parts, checkpoint)?;
+        if D::ON_HOST {
+            self.host = values;
+        } else {
+            self.tensor.copy_from(&values);
+        }
+        Ok(())
+    }
+
+    /// v ← μ v + scale g; θ ← θ − rate v.
+    pub(crate) fn descend(
+        &mut self,
+        parameters: &mut Parameters<D>,
+        gradients: &mut Gradients<D>,
+        scale: f32,
+        momentum: f32,
+        rate: f32,
+    ) -> Result<(), Error> {
+        if D::ON_HOST {
+            let gradient = host_gradient(parameters, gradients)?;
+            let values = parameters.host_mut();
+            for ((x, &g), v) in values.iter_mut().zip(gradient.iter()).zip(&mut self.host) {
+                *v = momentum * *v + scale * g;
+                *x -= rate * *v;
+            }
+            Ok(())
+        } else {
+            let gradient = device_gradient(parameters, gradients)?;
+            self.tensor.try_axpy(momentum, &gradient, scale).map_err(failed::<D>)?;
+            parameters.tensor_mut().try_axpy(1.0, &self.tensor, -rate).map_err(failed::<D>)
+        }
+    }
+}
+
+/// The coefficients of one step of Adam.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdamStep {
+    /// Of the gradient, from clipping.
+    pub(crate) scale: f32,
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
+    pub(crate) epsilon: f32,
+    /// Learning rate / (1 − β₁ᵗ).
+    pub(crate) rate: f32,
+    /// 1/√(1 − β₂ᵗ).
+    pub(crate) second_correction: f32,
+    /// Learning rate × weight decay.
+    pub(crate) decay: f32,
+}
+
+/// Adam's two moments of one module.
+#[derive(Debug)]
+pub(crate) struct Moments<D: Device> {
+    first: Moment<D>,
+    second: Moment<D>,
+}
+
+impl<D: Device> Moments<D> {
+    /// Zeros.
+    pub(crate) fn new(parameters: &Parameters<D>) -> Result<Self, Error> {
+        Ok(Moments { first: Moment::new(parameters)?, second: Moment::new(parameters)? })
+    }
+
+    /// m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; θ ← θ − rate m / (√v correction + ε), after
+    /// θ ← (1 − decay) θ.
+    pub(crate) fn adam(
+        &mut self,
+        parameters: &mut Parameters<D>,
+        gradients: &mut Gradients<D>,
+        step: &AdamStep,
+    ) -> Result<(), Error> {
+        let AdamStep { scale, beta1, beta2, epsilon, rate, second_correction, decay } = *step;
+        if D::ON_HOST {
+            let gradient = host_gradient(parameters, gradients)?;
+            let moments = self.first.host.iter_mut().zip(&mut self.second.host);
+            let values = parameters.host_mut().iter_mut().zip(gradient.iter());
+            for ((x, &g), (m, v)) in values.zip(moments) {
+                let g = scale * g;
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                let kept = *x - decay * *x;
+                *x = kept - rate * *m / (v.sqrt() * second_correction + epsilon);
+            }
+            Ok(())
+        } else {
+            let gradient = device_gradient(parameters, gradients)?;
+            let (first, second) = (&mut self.first.tensor, &mut self.second.tensor);
+            let update = first
+                .try_axpy(beta1, &gradient, (1.0 - beta1) * scale)
+                .and_then(|()| gradient.try_square())
+                .and_then(|square| second.try_axpy(beta2, &square, (1.0 - beta2) * scale * scale))
+                .and_then(|()| second.clone().try_sqrt())
+                .and_then(|root| root.try_mul(second_correction))
+                .and_then(|root| root.try_add(epsilon))
+                .and_then(|root| first.clone().try_div(root))
+                .map_err(failed::<D>)?;
+            parameters.tensor_mut().try_axpy(1.0 - decay, &update, -rate).map_err(failed::<D>)
+        }
+    }
+
+    /// Stores them as `prefix/first_moment/module/part` and `prefix/second_moment/module/part`.
+    pub(crate) fn save(&self, prefix: &str, checkpoint: &mut Checkpoint) {
+        self.first.save(&format!("{prefix}/first_moment"), checkpoint);
+        self.second.save(&format!("{prefix}/second_moment"), checkpoint);
+    }
+
+    /// Puts a saved state back.
+    pub(crate) fn load(&mut self, prefix: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.first.load(&format!("{prefix}/first_moment"), checkpoint)?;
+        self.second.load(&format!("{prefix}/second_moment"), checkpoint)
+    }
+}
+
+/// The Euclidean norm of the gradients of all these parameters together.
+pub(crate) fn gradient_norm<'a, D: Device>(
+    parameters: impl Iterator<Item = &'a Parameters<D>>,
+    gradients: &mut Gradients<D>,
+) -> Result<f32, Error> {
+    let mut sum = 0.0;
+    for parameters in parameters {
+        sum += if D::ON_HOST {
+            host_gradient(parameters, gradients)?.iter().map(|g| g * g).sum()
+        } else {
+            let square = device_gradient(parameters, gradients)?.try_square().map_err(failed::<D>)?;
+            super::Operations::to_host(&super::Operations::sum_all(square))[0]
+        };
+    }
+    Ok(sum.sqrt())
+}
+
+/// The gradient of `parameters` in the host's memory; zero where the loss does not depend on them.
+fn host_gradient<'a, D: Device>(
+    parameters: &Parameters<D>,
+    gradients: &'a mut Gradients<D>,
+) -> Result<&'a [f32], Error> {
+    host::gradient(gradients, parameters.key()).map(|slice| &*slice).map_err(failed::<D>)
+}
+
+/// The gradient of `parameters` on the device; zero where the loss does not depend on them.
+fn device_gradient<D: Device>(
+    parameters: &Parameters<D>,
+    gradients: &mut Gradients<D>,
+) -> Result<Vector<D>, Error> {
+    gradients.try_alloc_for(parameters.key()).map_err(failed::<D>)?;
+    Ok(gradients.get(parameters.key()))
+}

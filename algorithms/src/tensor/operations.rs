@@ -1,0 +1,326 @@
+//! What losses are made of.
+//!
+//! Besides the methods here, tensors have the elementwise `abs`, `clamp(low, high)`, `cos`, `exp`,
+//! `ln`, `maximum(other)`, `minimum(other)`, `negate`, `powf`, `relu`, `sigmoid`, `sin`, `sqrt`,
+//! `square` and `tanh`, and the operators `+ - * /` between tensors of one shape or with a number.
+//! The gradient of `minimum` and `maximum` at a tie is shared equally.
+
+use std::ops::Range;
+
+use dfdx::{
+    shapes::{Axes, Axis, HasShape, ReduceShapeTo, Shape},
+    tensor::{Merge, Trace, WithEmptyTape},
+    tensor_ops::{
+        Backward, BroadcastTo, MaxTo, MeanTo, MinTo, ReshapeTo, SelectTo, SumTo, TryAdd, TryMatMul, TryMul,
+    },
+};
+
+use super::{
+    Cube, Device, Gradients, Indices, Matrix, NoTape, Recording, Scalar, Tape, Tensor, Vector, device::failed,
+};
+use crate::Error;
+
+/// Operations on tensors of any shape.
+pub trait Operations<S: Shape, D: Device, T: Tape<D>>: Sized {
+    /// The same numbers without a tape: a constant in what follows.
+    fn detach(&self) -> Tensor<S, D>;
+
+    /// The same tensor with an empty tape, for use at a second place of one calculation.
+    fn branch(&self) -> Self;
+
+    /// ln(1 + eˣ), without overflow and with the exact derivative at zero.
+    fn softplus(self) -> Self;
+
+    /// x where x > 0, else eˣ − 1 (Clevert et al. 2015, arXiv 1511.07289).
+    fn elu(self) -> Self;
+
+    /// x σ(x), also called swish.
+    fn silu(self) -> Self;
+
+    /// The sum of all entries.
+    fn sum_all<A: Axes>(self) -> Scalar<D, T>
+    where
+        S: ReduceShapeTo<(), A>;
+
+    /// The mean of all entries.
+    fn mean_all<A: Axes>(self) -> Scalar<D, T>
+    where
+        S: ReduceShapeTo<(), A>;
+
+    /// The numbers, copied to the host in row-major order.
+    fn to_host(&self) -> Vec<f32>;
+}
+
+impl<S: Shape, D: Device, T: Tape<D>> Operations<S, D, T> for Tensor<S, D, T> {
+    fn detach(&self) -> Tensor<S, D> {
+        self.retaped::<NoTape>()
+    }
+
+    fn branch(&self) -> Self {
+        self.with_empty_tape()
+    }
+
+    fn softplus(self) -> Self {
+        // (x + |x|)/2 rather than max(x, 0): with |x|' = 0 at zero the derivative there is 1/2.
+        let magnitude = self.branch().abs();
+        let positive = (self + magnitude.branch()) * 0.5;
+        positive + (magnitude.negate().exp() + 1.0).ln()
+    }
+
+    fn elu(self) -> Self {
+        let positive = self.branch().relu();
+        positive + (self.clamp(f32::MIN, 0.0).exp() - 1.0)
+    }
+
+    fn silu(self) -> Self {
+        self.branch() * self.sigmoid()
+    }
+
+    fn sum_all<A: Axes>(self) -> Scalar<D, T>
+    where
+        S: ReduceShapeTo<(), A>,
+    {
+        self.sum::<(), A>()
+    }
+
+    fn mean_all<A: Axes>(self) -> Scalar<D, T>
+    where
+        S: ReduceShapeTo<(), A>,
+    {
+        self.mean::<(), A>()
+    }
+
+    fn to_host(&self) -> Vec<f32> {
+        self.as_vec()
+    }
+}
+
+/// Where a calculation starts to be recorded.
+pub trait Record<S: Shape, D: Device> {
+    /// Starts a tape here. The result of a later [`backward`] holds this tensor's derivative.
+    fn recorded(self) -> Tensor<S, D, Recording<D>>;
+}
+
+impl<S: Shape, D: Device> Record<S, D> for Tensor<S, D> {
+    fn recorded(self) -> Tensor<S, D, Recording<D>> {
+        self.leaky_traced()
+    }
+}
+
+/// Operations on vectors.
+pub trait VectorOperations<D: Device, T: Tape<D>>: Sized {
+    /// Every one of `rows` rows is this vector.
+    fn repeat_rows(self, rows: usize) -> Matrix<D, T>;
+
+    /// Every one of `columns` columns is this vector.
+    fn repeat_columns(self, columns: usize) -> Matrix<D, T>;
+}
+
+impl<D: Device, T: Tape<D>> VectorOperations<D, T> for Vector<D, T> {
+    fn repeat_rows(self, rows: usize) -> Matrix<D, T> {
+        let (columns,) = *self.shape();
+        self.broadcast_like::<_, Axis<0>>(&(rows, columns))
+    }
+
+    fn repeat_columns(self, columns: usize) -> Matrix<D, T> {
+        let (rows,) = *self.shape();
+        self.broadcast_like::<_, Axis<1>>(&(rows, columns))
+    }
+}
+
+/// Operations on matrices.
+pub trait MatrixOperations<D: Device, T: Tape<D>>: Sized {
+    /// The sum over each row's columns: (rows).
+    fn sum_columns(self) -> Vector<D, T>;
+
+    /// The mean over each row's columns: (rows).
+    fn mean_columns(self) -> Vector<D, T>;
+
+    /// The sum over the rows: (columns).
+    fn sum_rows(self) -> Vector<D, T>;
+
+    /// The mean over the rows: (columns).
+    fn mean_rows(self) -> Vector<D, T>;
+
+    /// The smallest entry over the rows: (columns). For critics (members, batch) it is the
+    /// pessimistic value of each sample.
+    fn min_rows(self) -> Vector<D, T>;
+
+    /// The largest entry of each row: (rows).
+    fn max_columns(self) -> Vector<D, T>;
+
+    /// Logarithm of the softmax over each row's columns.
+    fn log_softmax_columns(self) -> Self;
+
+    /// From each row the entry in the column that `indices` names for it: (rows). An index out of
+    /// range panics.
+    fn select(self, indices: &Indices<D>) -> Vector<D, T>;
+
+    /// Some columns of each row.
+    fn columns(self, range: Range<usize>) -> Self;
+
+    /// The only column of a matrix that has one: (rows).
+    fn only_column(self) -> Vector<D, T>;
+}
+
+impl<D: Device, T: Tape<D>> MatrixOperations<D, T> for Matrix<D, T> {
+    fn sum_columns(self) -> Vector<D, T> {
+        self.sum::<_, Axis<1>>()
+    }
+
+    fn mean_columns(self) -> Vector<D, T> {
+        self.mean::<_, Axis<1>>()
+    }
+
+    fn sum_rows(self) -> Vector<D, T> {
+        self.sum::<_, Axis<0>>()
+    }
+
+    fn mean_rows(self) -> Vector<D, T> {
+        self.mean::<_, Axis<0>>()
+    }
+
+    fn min_rows(self) -> Vector<D, T> {
+        self.min::<_, Axis<0>>()
+    }
+
+    fn max_columns(self) -> Vector<D, T> {
+        self.max::<_, Axis<1>>()
+    }
+
+    fn log_softmax_columns(self) -> Self {
+        self.log_softmax::<Axis<1>>()
+    }
+
+    fn select(self, indices: &Indices<D>) -> Vector<D, T> {
+        SelectTo::select(self, indices.clone())
+    }
+
+    fn columns(self, range: Range<usize>) -> Self {
+        self.slice((.., range))
+    }
+
+    fn only_column(self) -> Vector<D, T> {
+        let (rows, columns) = *self.shape();
+        assert_eq!(columns, 1, "columns of a matrix whose only column is taken");
+        self.reshape_like(&(rows,))
+    }
+}
+
+/// What networks of several members are composed of.
+pub(crate) mod cube {
+    use super::*;
+
+    /// Every member gets the same rows: (members, rows, columns).
+    pub(crate) fn repeat_members<D: Device, T: Tape<D>>(
+        input: Matrix<D, T>,
+        members: usize,
+    ) -> Result<Cube<D, T>, Error> {
+        let (rows, columns) = *input.shape();
+        let shape = (members, rows, columns);
+        if members == 1 {
+            return input.try_reshape_like(&shape).map_err(failed::<D>);
+        }
+        // Added to zeros, because CUDA's batched product refuses a repeated operand.
+        let zeros: Cube<D> = input.device().try_zeros_like(&shape).map_err(failed::<D>)?;
+        let repeated = input.try_broadcast_like::<_, Axis<0>>(&shape).map_err(failed::<D>)?;
+        repeated.try_add(zeros).map_err(failed::<D>)
+    }
+
+    /// x W + b for every member: (members, rows, inputs), (members, inputs, outputs) and
+    /// (members, outputs).
+    pub(crate) fn affine<D: Device, T: Tape<D> + Merge<P>, P: Tape<D>>(
+        x: Cube<D, T>,
+        weight: Cube<D, P>,
+        bias: Matrix<D, P>,
+    ) -> Result<Cube<D, T>, Error> {
+        let product = x.try_matmul(weight).map_err(failed::<D>)?;
+        let bias = repeat_rows(bias, product.shape().1)?;
+        product.try_add(bias).map_err(failed::<D>)
+    }
+
+    /// Each row to mean 0 and variance 1, then times a gain and plus a shift, (members, columns).
+    pub(crate) fn normalise<D: Device, T: Tape<D> + Merge<P>, P: Tape<D>>(
+        x: Cube<D, T>,
+        epsilon: f32,
+        gain: Matrix<D, P>,
+        shift: Matrix<D, P>,
+    ) -> Result<Cube<D, T>, Error> {
+        let rows = x.shape().1;
+        let normalised = x.try_normalize::<Axis<2>>(epsilon).map_err(failed::<D>)?;
+        normalised
+            .try_mul(repeat_rows(gain, rows)?)
+            .map_err(failed::<D>)?
+            .try_add(repeat_rows(shift, rows)?)
+            .map_err(failed::<D>)
+    }
+
+    fn repeat_rows<D: Device, T: Tape<D>>(x: Matrix<D, T>, rows: usize) -> Result<Cube<D, T>, Error> {
+        let (members, columns) = *x.shape();
+        x.try_broadcast_like::<_, Axis<1>>(&(members, rows, columns)).map_err(failed::<D>)
+    }
+
+    /// The only member of an ensemble of one: (rows, columns).
+    pub(crate) fn only_member<D: Device, T: Tape<D>>(x: Cube<D, T>) -> Matrix<D, T> {
+        let (members, rows, columns) = *x.shape();
+        assert_eq!(members, 1, "members of an ensemble whose only member is taken");
+        x.reshape_like(&(rows, columns))
+    }
+
+    /// The only column of every member: (members, rows).
+    pub(crate) fn only_column<D: Device, T: Tape<D>>(x: Cube<D, T>) -> Matrix<D, T> {
+        let (members, rows, columns) = *x.shape();
+        assert_eq!(columns, 1, "columns of a cube whose only column is taken");
+        x.reshape_like(&(members, rows))
+    }
+}
+
+/// The two matrices beside each other: row i is row i of `left`, then row i of `right`.
+pub fn join_columns<D: Device, L: Tape<D> + Merge<R>, R: Tape<D>>(
+    left: Matrix<D, L>,
+    right: Matrix<D, R>,
+) -> Result<Matrix<D, L>, Error> {
+    // Products with parts of the identity: concatenation itself would be compiled at run time on
+    // CUDA.
+    let ((_, a), (_, b)) = (*left.shape(), *right.shape());
+    let mut identity = vec![0.0; (a + b) * (a + b)];
+    for i in 0..a + b {
+        identity[i * (a + b) + i] = 1.0;
+    }
+    let (upper, lower) = identity.split_at(a * (a + b));
+    let device = left.device().clone();
+    let left = left.try_matmul(device.matrix(upper, a, a + b)?).map_err(failed::<D>)?;
+    let right = right.try_matmul(device.matrix(lower, b, a + b)?).map_err(failed::<D>)?;
+    Ok(left + right)
+}
+
+/// The loss's value and the derivatives of everything on its tape.
+///
+/// # Errors
+/// [`Error::NonFinite`] naming `what` when the value is not finite (its number of steps is zero:
+/// see [`Error::after`]); [`Error::Device`] when the device fails.
+pub fn backward<D: Device>(
+    loss: Scalar<D, Recording<D>>,
+    what: &'static str,
+) -> Result<(f32, Gradients<D>), Error> {
+    let mut value = [0.0];
+    loss.copy_into(&mut value);
+    let [value] = value;
+    if !value.is_finite() {
+        return Err(Error::NonFinite { what, value: f64::from(value), steps: 0 });
+    }
+    let gradients = loss.try_backward().map_err(failed::<D>)?;
+    Ok((value, gradients))
+}
+
+/// The derivative with respect to one tensor, zero where the loss does not depend on it.
+///
+/// # Errors
+/// [`Error::Device`] when the device's memory is exhausted.
+pub fn gradient_of<S: Shape, D: Device>(
+    gradients: &mut Gradients<D>,
+    tensor: &Tensor<S, D>,
+) -> Result<Vec<f32>, Error> {
+    gradients.try_alloc_for(tensor).map_err(failed::<D>)?;
+    Ok(gradients.get(tensor).as_vec())
+}
