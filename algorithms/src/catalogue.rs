@@ -53,10 +53,8 @@ impl Device {
 
 /// One algorithm of the catalogue.
 pub struct Entry {
-    /// The name by which experiments call it.
-    pub name: &'static str,
-    /// One line: what it is and which paper it is from.
-    pub summary: &'static str,
+    name: &'static str,
+    summary: &'static str,
     resolve: fn(&str, &toml::Table) -> Result<toml::Table, Error>,
     make: Make,
 }
@@ -69,13 +67,23 @@ impl Entry {
         Entry { name, summary, resolve: resolve_as::<C>, make: make_as::<C> }
     }
 
+    /// The name by which experiments call it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// One line: what it is and which paper it is from.
+    pub fn summary(&self) -> &'static str {
+        self.summary
+    }
+
     /// All parameters, `given` ones over the defaults. Errors as [`make`] does.
     pub fn resolve(&self, given: &toml::Table) -> Result<toml::Table, Error> {
         (self.resolve)(self.name, given)
     }
 
     /// The parameters with their defaults. A field that is absent by default is not among them.
-    pub fn defaults(&self) -> toml::Table {
+    pub fn parameters(&self) -> toml::Table {
         self.resolve(&toml::Table::new()).expect("a default configuration is valid")
     }
 }
@@ -139,7 +147,7 @@ mod tests {
     fn names_are_unique_and_defaults_are_valid_and_survive_a_round_trip() {
         for (i, entry) in entries().iter().enumerate() {
             assert!(entries()[..i].iter().all(|other| other.name != entry.name), "{}", entry.name);
-            let defaults = entry.defaults();
+            let defaults = entry.parameters();
             assert_eq!(entry.resolve(&defaults).unwrap(), defaults, "{}", entry.name);
         }
     }

@@ -1,5 +1,26 @@
-//! experiments
+//! Everything between a learner and files: experiments, runs, records, statistics, claims.
+//!
+//! An [`Experiment`](experiment::Experiment) is a TOML file. It becomes one [`Run`] per algorithm
+//! and seed; [`driver::drive`] takes a run from wherever its folder says it is to its end, and
+//! [`schedule::drive_all`] does so with many at once. What is on the disk is described in
+//! [`records`]. The `assay` command is a thin layer over these.
 
 pub mod claims;
+pub mod cli;
+pub mod driver;
+pub mod experiment;
+pub mod overrides;
+pub mod progress;
+pub mod records;
+pub mod run;
+pub mod schedule;
 pub mod statistics;
 pub mod tables;
+
+mod averages;
+mod error;
+mod evaluation;
+mod timing;
+
+pub use error::Error;
+pub use run::Run;

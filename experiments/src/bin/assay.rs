@@ -1,0 +1,5 @@
+//! The `assay` command; see [`assay_experiments::cli`].
+
+fn main() -> std::process::ExitCode {
+    assay_experiments::cli::main()
+}

@@ -1,0 +1,233 @@
+//! The folder of a run: `<root>/<experiment>/<label>/seed-<n>/`.
+//!
+//! | file | content | same bytes every time |
+//! |---|---|---|
+//! | `config.toml` | the complete configuration, code version, seed ([`Run`]) | yes |
+//! | `metrics.csv` | the learner's metrics and training episodes as they come | yes |
+//! | `evaluations.csv` | every evaluation episode | yes |
+//! | `checkpoint.safetensors` | the complete state of learner and driver | yes |
+//! | `result.json` | the end of a finished run ([`Summary`]), written last | yes |
+//! | `failure.json` | why a run cannot go on ([`Failure`]) | yes |
+//! | `timing.csv` | how long training and evaluation took | no |
+//! | `events.out.tfevents` | metrics and evaluations for TensorBoard | no |
+//! | `machine.json` | what the run was computed on ([`Machine`]) | no |
+//!
+//! A run is either finished (it has a result), failed for good (it has a failure) or can be
+//! resumed. The checkpoint says how long each growing file was when it was written; resuming cuts
+//! them back to there. A checkpoint, result or configuration is written to a temporary name and
+//! renamed, so it is whole or not there. A run in use is locked through its `config.toml`.
+
+pub(crate) mod events;
+pub(crate) mod files;
+mod machine;
+mod read;
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use assay_algorithms::Checkpoint;
+use serde::{Deserialize, Serialize};
+
+pub use machine::Machine;
+pub use read::{EvaluationPoint, Metrics, Record, evaluations, find_runs, metrics};
+
+use crate::{Error, Run};
+
+pub(crate) const CONFIG: &str = "config.toml";
+pub(crate) const METRICS: &str = "metrics.csv";
+pub(crate) const EVALUATIONS: &str = "evaluations.csv";
+pub(crate) const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(crate) const RESULT: &str = "result.json";
+pub(crate) const FAILURE: &str = "failure.json";
+pub(crate) const TIMING: &str = "timing.csv";
+pub(crate) const EVENTS: &str = "events.out.tfevents";
+pub(crate) const MACHINE: &str = "machine.json";
+
+/// The end of a finished run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The algorithm's label.
+    pub label: String,
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Environment steps taken.
+    pub steps: u64,
+    /// Iterations of the algorithm.
+    pub iterations: u64,
+    /// Training episodes finished.
+    pub training_episodes: u64,
+    /// The evaluation of the last policy.
+    pub evaluation: EvaluationSummary,
+}
+
+/// The episodes of one evaluation in short.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSummary {
+    /// How many episodes.
+    pub episodes: usize,
+    /// The mean of their undiscounted total rewards.
+    pub mean_reward: f64,
+    /// The standard deviation of their total rewards (of the sample; zero for one episode).
+    pub standard_deviation: f64,
+    /// Their mean length in steps.
+    pub mean_length: f64,
+}
+
+/// Why a run cannot go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// The error's message.
+    pub error: String,
+    /// Environment steps taken before.
+    pub steps: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// It has its result.
+    Finished(Summary),
+    /// It cannot go on.
+    Failed(Failure),
+    /// It can be resumed (from the beginning, where it has no checkpoint yet).
+    Unfinished,
+}
+
+impl Folder {
+    /// How far the run is.
+    pub(crate) fn status(&self) -> Result<Status, Error> {
+        status(&self.path)
+    }
+}
+
+/// How far the run in `folder` is. Errors when its result or failure cannot be read.
+pub fn status(folder: &Path) -> Result<Status, Error> {
+    if let Some(summary) = read_json(&folder.join(RESULT))? {
+        return Ok(Status::Finished(summary));
+    }
+    Ok(read_json(&folder.join(FAILURE))?.map_or(Status::Unfinished, Status::Failed))
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::damaged(path, e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::file("read", path)(e)),
+    }
+}
+
+/// A run's folder, locked for as long as this value lives.
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes or opens the run's folder. Errors when it holds a run of another configuration, is of
+    /// another version, or is in use.
+    pub(crate) fn open(run: &Run, path: &Path) -> Result<Self, Error> {
+        let path = path.to_owned();
+        fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
+        let config = path.join(CONFIG);
+        if !config.try_exists().map_err(Error::file("read", &config))? {
+            files::write_atomically(&config, run.to_toml().as_bytes())?;
+        }
+        let lock = File::open(&config).map_err(Error::file("open", &config))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path }),
+            Err(TryLockError::Error(e)) => return Err(Error::file("lock", &config)(e)),
+        }
+        let recorded = Run::read(&config)?;
+        if let Some((field, recorded, wanted)) = difference(&recorded, run) {
+            return Err(Error::Conflict { path, field, recorded, wanted });
+        }
+        for name in [CONFIG, CHECKPOINT, RESULT, FAILURE, MACHINE] {
+            // What a killed process left; most often there is nothing.
+            let _ = fs::remove_file(files::temporary(&path.join(name)));
+        }
+        Ok(Folder { path, _lock: lock })
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The last checkpoint; `None` before the first.
+    pub(crate) fn checkpoint(&self, owner: &str) -> Result<Option<Checkpoint>, Error> {
+        let path = self.file(CHECKPOINT);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                Checkpoint::from_bytes(&bytes, owner).map(Some).map_err(|e| Error::damaged(&path, e))
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::file("read", &path)(e)),
+        }
+    }
+
+    /// Replaces the checkpoint.
+    pub(crate) fn write_checkpoint(&self, checkpoint: &Checkpoint, owner: &str) -> Result<(), Error> {
+        let path = self.file(CHECKPOINT);
+        let bytes = checkpoint.to_bytes(owner).map_err(|e| Error::damaged(&path, e))?;
+        files::write_atomically(&path, &bytes)
+    }
+
+    /// Writes the result or the failure.
+    pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Error> {
+        let path = self.file(name);
+        let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| Error::damaged(&path, e))?;
+        bytes.push(b'\n');
+        files::write_atomically(&path, &bytes)
+    }
+
+    /// Forgets a failure, to try again.
+    pub(crate) fn remove_failure(&self) -> Result<(), Error> {
+        let path = self.file(FAILURE);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &path)(e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first field in which two runs differ, with both values. The version of the code is no
+/// difference: a run may go on after an update.
+fn difference(recorded: &Run, wanted: &Run) -> Option<(String, String, String)> {
+    let table = |run: &Run| {
+        let run = Run { code: String::new(), ..run.clone() };
+        toml::Table::try_from(&run).expect("a run is representable in TOML")
+    };
+    first_difference("", &table(recorded), &table(wanted))
+}
+
+fn first_difference(
+    prefix: &str,
+    recorded: &toml::Table,
+    wanted: &toml::Table,
+) -> Option<(String, String, String)> {
+    let shown = |value: Option<&toml::Value>| value.map_or("absent".to_owned(), |value| value.to_string());
+    for field in recorded.keys().chain(wanted.keys()) {
+        let path = if prefix.is_empty() { field.clone() } else { format!("{prefix}.{field}") };
+        match (recorded.get(field), wanted.get(field)) {
+            (Some(toml::Value::Table(a)), Some(toml::Value::Table(b))) => {
+                if let Some(found) = first_difference(&path, a, b) {
+                    return Some(found);
+                }
+            }
+            (a, b) if a != b => return Some((path, shown(a), shown(b))),
+            _ => {}
+        }
+    }
+    None
+}
