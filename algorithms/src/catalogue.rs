@@ -10,7 +10,10 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, Learner, random};
+use crate::{
+    Error, Learner, random, sac,
+    tensor::{self, Device as _},
+};
 
 /// A learner's configuration: what turns a table of parameters into a learner.
 ///
@@ -20,13 +23,14 @@ pub trait Configuration: Serialize + DeserializeOwned + Default {
     /// Errors with field, value and what is allowed when a field is out of its range.
     fn validate(&self) -> Result<(), ParameterError>;
 
-    /// The learner at its first step, on `environment`. All its randomness derives from `seed`.
-    /// Errors when the algorithm cannot act in the environment's spaces, or lacks the device.
-    fn learner(
+    /// The learner at its first step, on `environment`, with its networks on `device`. All its
+    /// randomness derives from `seed`. Errors when the algorithm cannot act in the environment's
+    /// spaces, or the device fails.
+    fn learner<D: tensor::Device>(
         self,
         environment: Box<dyn BatchedEnvironment>,
         seed: Seed,
-        device: Device,
+        device: D,
     ) -> Result<Box<dyn Learner>, Error>;
 }
 
@@ -109,13 +113,25 @@ fn make_as<C: Configuration>(
     seed: Seed,
     device: Device,
 ) -> Result<Box<dyn Learner>, Error> {
-    read_as::<C>(name, given)?.learner(environment, seed, device)
+    let configuration: C = read_as(name, given)?;
+    match device {
+        Device::Cpu => configuration.learner(environment, seed, tensor::Cpu::open()?),
+        Device::Cuda => Err(Error::Device {
+            device: device.name(),
+            reason: "this program was built without the feature `cuda`".into(),
+        }),
+    }
 }
 
 /// Every algorithm, in the order in which they are listed to users.
 pub fn entries() -> &'static [Entry] {
-    const ENTRIES: &[Entry] =
-        &[Entry::of::<random::Config>("random", "Uniformly random actions: what no learning achieves")];
+    const ENTRIES: &[Entry] = &[
+        Entry::of::<random::Config>("random", "Uniformly random actions: what no learning achieves"),
+        Entry::of::<sac::Config>(
+            "sac",
+            "Soft actor-critic with a learned temperature (Haarnoja et al. 2018)",
+        ),
+    ];
     ENTRIES
 }
 

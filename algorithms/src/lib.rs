@@ -16,8 +16,10 @@ pub mod catalogue;
 pub mod mdpo;
 pub mod networks;
 pub mod optimisers;
+pub mod policies;
 pub mod random;
 pub mod replay;
+pub mod sac;
 pub mod tensor;
 
 mod checkpoint;

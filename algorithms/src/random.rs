@@ -13,7 +13,7 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, Error, Learner, Mode, Report, catalogue};
+use crate::{Checkpoint, Error, Learner, Mode, Report, catalogue, tensor};
 
 /// What the random learner can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,11 +34,11 @@ impl catalogue::Configuration for Config {
         require("steps", self.steps, self.steps > 0, "at least 1")
     }
 
-    fn learner(
+    fn learner<D: tensor::Device>(
         self,
         environment: Box<dyn BatchedEnvironment>,
         seed: Seed,
-        _device: catalogue::Device,
+        _device: D,
     ) -> Result<Box<dyn Learner>, Error> {
         Ok(Box::new(Random::new(self, environment, seed)?))
     }

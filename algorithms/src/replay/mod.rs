@@ -12,6 +12,15 @@
 //! draw touches one place in memory; the flags are bytes of their own. The ring's address space is
 //! reserved at once, but the operating system provides a page only when it is first written, so a
 //! short run never pays for a large capacity, and growing never copies.
+//!
+//! A [`Collector`] fills a buffer with what a policy experiences. A learner that only reads a data
+//! set needs none.
+
+mod collector;
+mod minibatch;
+
+pub use collector::Collector;
+pub use minibatch::Minibatch;
 
 use assay_environments::{BatchedStep, parameters::ParameterError, random::Stream};
 use rand::Rng;
@@ -41,6 +50,9 @@ pub struct TransitionBatch {
     pub observations: Vec<f32>,
     /// Shape: transitions × numbers of an action.
     pub actions: Vec<f32>,
+    /// Observation and action beside each other, as critics take them. Shape: transitions ×
+    /// (features + numbers of an action).
+    pub state_actions: Vec<f32>,
     /// One per transition.
     pub rewards: Vec<f32>,
     /// Shape: transitions × features.
@@ -65,6 +77,7 @@ impl TransitionBatch {
     pub fn clear(&mut self) {
         self.observations.clear();
         self.actions.clear();
+        self.state_actions.clear();
         self.rewards.clear();
         self.next_observations.clear();
         self.terminated.clear();
@@ -74,6 +87,8 @@ impl TransitionBatch {
     pub fn push(&mut self, transition: Transition<'_>) {
         self.observations.extend_from_slice(transition.observation);
         self.actions.extend_from_slice(transition.action);
+        self.state_actions.extend_from_slice(transition.observation);
+        self.state_actions.extend_from_slice(transition.action);
         self.rewards.push(transition.reward);
         self.next_observations.extend_from_slice(transition.next_observation);
         self.terminated.push(f32::from(u8::from(transition.terminated)));
@@ -296,7 +311,8 @@ mod tests {
         let mut batch = TransitionBatch::default();
         replay.sample(64, &mut rng, &mut batch);
         let places = |b: &TransitionBatch| {
-            [&b.observations, &b.actions, &b.rewards, &b.next_observations, &b.terminated].map(|v| v.as_ptr())
+            let all = [&b.observations, &b.actions, &b.state_actions, &b.rewards, &b.next_observations];
+            (all.map(|v| v.as_ptr()), b.terminated.as_ptr())
         };
         let before = places(&batch);
         batch.clear();
