@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Learner, random, sac,
-    tensor::{self, Device as _},
+    tensor::{Cpu, Device},
 };
 
 /// A learner's configuration: what turns a table of parameters into a learner.
@@ -26,7 +26,7 @@ pub trait Configuration: Serialize + DeserializeOwned + Default {
     /// The learner at its first step, on `environment`, with its networks on `device`. All its
     /// randomness derives from `seed`. Errors when the algorithm cannot act in the environment's
     /// spaces, or the device fails.
-    fn learner<D: tensor::Device>(
+    fn learner<D: Device>(
         self,
         environment: Box<dyn BatchedEnvironment>,
         seed: Seed,
@@ -37,22 +37,12 @@ pub trait Configuration: Serialize + DeserializeOwned + Default {
 /// Where a learner's networks live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Device {
+pub enum DeviceKind {
     /// The processor.
     #[default]
     Cpu,
     /// The first CUDA device; needs the `cuda` feature.
     Cuda,
-}
-
-impl Device {
-    /// The device's name as it is written in configurations.
-    pub fn name(self) -> &'static str {
-        match self {
-            Device::Cpu => "cpu",
-            Device::Cuda => "cuda",
-        }
-    }
 }
 
 /// One algorithm of the catalogue.
@@ -64,7 +54,7 @@ pub struct Entry {
 }
 
 type Make =
-    fn(&str, &toml::Table, Box<dyn BatchedEnvironment>, Seed, Device) -> Result<Box<dyn Learner>, Error>;
+    fn(&str, &toml::Table, Box<dyn BatchedEnvironment>, Seed, DeviceKind) -> Result<Box<dyn Learner>, Error>;
 
 impl Entry {
     const fn of<C: Configuration>(name: &'static str, summary: &'static str) -> Self {
@@ -111,13 +101,13 @@ fn make_as<C: Configuration>(
     given: &toml::Table,
     environment: Box<dyn BatchedEnvironment>,
     seed: Seed,
-    device: Device,
+    device: DeviceKind,
 ) -> Result<Box<dyn Learner>, Error> {
-    let configuration: C = read_as(name, given)?;
+    let configuration = read_as::<C>(name, given)?;
     match device {
-        Device::Cpu => configuration.learner(environment, seed, tensor::Cpu::open()?),
-        Device::Cuda => Err(Error::Device {
-            device: device.name(),
+        DeviceKind::Cpu => configuration.learner(environment, seed, Cpu::open()?),
+        DeviceKind::Cuda => Err(Error::Device {
+            device: "cuda",
             reason: "this program was built without the feature `cuda`".into(),
         }),
     }
@@ -149,7 +139,7 @@ pub fn make(
     given: &toml::Table,
     environment: Box<dyn BatchedEnvironment>,
     seed: Seed,
-    device: Device,
+    device: DeviceKind,
 ) -> Result<Box<dyn Learner>, Error> {
     let entry = find(name)?;
     (entry.make)(entry.name, given, environment, seed, device)

@@ -13,7 +13,7 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, Error, Learner, Mode, Report, catalogue, tensor};
+use crate::{Checkpoint, Error, Learner, Mode, Report, catalogue::Configuration, tensor::Device};
 
 /// What the random learner can be told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,12 +29,12 @@ impl Default for Config {
     }
 }
 
-impl catalogue::Configuration for Config {
+impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
         require("steps", self.steps, self.steps > 0, "at least 1")
     }
 
-    fn learner<D: tensor::Device>(
+    fn learner<D: Device>(
         self,
         environment: Box<dyn BatchedEnvironment>,
         seed: Seed,
@@ -63,7 +63,7 @@ impl Random {
         mut environment: Box<dyn BatchedEnvironment>,
         seed: Seed,
     ) -> Result<Self, Error> {
-        catalogue::Configuration::validate(&config)?;
+        config.validate()?;
         let mut step = BatchedStep::new(&*environment);
         environment.reset(&mut step.observations)?;
         Ok(Random {

@@ -82,7 +82,7 @@ mod tests {
             &toml::Table::new(),
             environment,
             Seed::new(3),
-            algorithms::Device::Cpu,
+            algorithms::DeviceKind::Cpu,
         )
         .unwrap();
         let before = evaluated(&*learner, &settings(500));

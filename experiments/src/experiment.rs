@@ -33,7 +33,7 @@
 
 use std::{fmt, path::Path};
 
-use assay_algorithms::{Mode, catalogue::Device};
+use assay_algorithms::{Mode, catalogue::DeviceKind};
 use assay_environments::parameters::{self, ParameterError, require};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -50,7 +50,7 @@ pub struct Experiment {
     /// Environment steps of each run, over all copies.
     pub budget: u64,
     /// Where the networks live.
-    pub device: Device,
+    pub device: DeviceKind,
     /// How policies are evaluated.
     pub evaluation: Evaluation,
     /// What is written how often.
@@ -235,7 +235,7 @@ impl Experiment {
 struct TopLevel {
     name: String,
     budget: u64,
-    device: Device,
+    device: DeviceKind,
 }
 
 /// Replaces a zero by a fraction of the budget, at least one.

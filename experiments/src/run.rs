@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use assay_algorithms::{
     Learner,
-    catalogue::{self as algorithms, Device},
+    catalogue::{self as algorithms, DeviceKind},
 };
 use assay_environments::{
     BatchedEnvironment, catalogue as environments,
@@ -43,7 +43,7 @@ pub struct Run {
     /// The run's seed, from which all its randomness derives.
     pub seed: u64,
     /// Where the networks live.
-    pub device: Device,
+    pub device: DeviceKind,
     /// Environment steps, over all copies.
     pub budget: u64,
     /// How the policy is evaluated.
