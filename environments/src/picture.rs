@@ -2,7 +2,8 @@
 //!
 //! An environment's [`draw`](crate::Environment::draw) returns a [`Picture`]: a few shapes in the
 //! environment's own units. It is a plain value, so it can be kept, compared, sent or stored, and
-//! drawing costs nothing until somebody wants to look.
+//! drawing costs nothing until somebody wants to look. A picture can be written as SVG and PNG;
+//! several of them become an [`Animation`] (GIF, numbered PNG) or a [`strip`](Picture::strip).
 //!
 //! ```
 //! use assay_environments::picture::{Colour, Picture, Style};
@@ -11,11 +12,24 @@
 //! picture.line([[-2.4, 0.0], [2.4, 0.0]], Style::line(Colour::GREY, 0.02));
 //! picture.rectangle([-0.3, 0.0], [0.3, 0.25], Style::fill(Colour::BLUE));
 //! picture.text([0.0, 1.3], 0.15, "cart");
+//!
+//! let svg = picture.svg(480.0)?;
+//! let png = picture.png(480)?;
+//! # Ok::<(), assay_environments::picture::PictureError>(())
 //! ```
 
+mod animation;
+mod check;
+mod error;
+mod font;
+mod raster;
 mod shape;
+mod svg;
 
-pub use shape::{Anchor, Colour, Shape, Style};
+pub use animation::Animation;
+pub use error::PictureError;
+pub use font::{CAP_HEIGHT, text_width};
+pub use shape::{Anchor, Colour, Dash, Lettering, Shape, Style};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,14 +116,38 @@ impl Picture {
         self.shapes.push(Shape::Circle { centre, radius, style });
     }
 
-    /// Adds black text of height `size` (world units) centred at `at`.
+    /// Adds black text of font size `size` (world units) centred at `at`.
     pub fn text(&mut self, at: Point, size: f64, text: impl Into<String>) {
-        self.label(at, size, text, Anchor::Middle, Colour::BLACK);
+        self.lettering(at, text, Lettering::new(size));
     }
 
-    /// Adds text of height `size` (world units) whose `anchor` lies at `at`, vertically centred.
-    pub fn label(&mut self, at: Point, size: f64, text: impl Into<String>, anchor: Anchor, colour: Colour) {
-        self.shapes.push(Shape::Text { at, size, text: text.into(), anchor, colour });
+    /// Adds text in letters of your own choice at `at`.
+    pub fn lettering(&mut self, at: Point, text: impl Into<String>, lettering: Lettering) {
+        self.shapes.push(Shape::Text { at, text: text.into(), lettering });
+    }
+
+    /// Adds another picture, `width` world units wide, with its lower left corner at `at`.
+    pub fn inset(&mut self, at: Point, width: f64, picture: Picture) {
+        self.shapes.push(Shape::Inset { at, width, picture });
+    }
+
+    /// Several pictures side by side, `columns` to a row, read like text; for example the poses of
+    /// an episode. The unit is that of the first picture; all become as wide as it is. An error
+    /// where there are no pictures or no columns.
+    pub fn strip(pictures: &[Picture], columns: usize) -> Result<Picture, PictureError> {
+        let first = pictures.first().filter(|_| columns > 0).ok_or(PictureError::NoFrames)?;
+        let (width, gap) = (first.width(), 0.03 * first.width());
+        let scaled = |p: &Picture| p.height() / p.width() * width;
+        let height = pictures.iter().map(scaled).fold(0.0, f64::max);
+        let (columns, rows) = (columns.min(pictures.len()), pictures.len().div_ceil(columns));
+        let total = |count: usize, size: f64| count as f64 * (size + gap) - gap;
+        let mut strip = Picture::new([0.0, 0.0], [total(columns, width), total(rows, height)]);
+        for (i, picture) in pictures.iter().enumerate() {
+            let (row, column) = (i / columns, i % columns);
+            let top = strip.high[1] - row as f64 * (height + gap);
+            strip.inset([column as f64 * (width + gap), top - scaled(picture)], width, picture.clone());
+        }
+        Ok(strip)
     }
 }
 
@@ -120,3 +158,6 @@ pub fn placed(points: &[Point], origin: Point, angle: f64) -> Vec<Point> {
     let place = |&[x, y]: &Point| [origin[0] + cos * x - sin * y, origin[1] + sin * x + cos * y];
     points.iter().map(place).collect()
 }
+
+#[cfg(test)]
+mod tests;
