@@ -5,7 +5,11 @@ use std::f64::consts::PI;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, random::Stream};
+use crate::{
+    Action, Environment, Error, Outcome, Space,
+    picture::{Colour, Picture, Style},
+    random::Stream,
+};
 
 /// Length of the first link in m.
 const LENGTH: f64 = 1.0;
@@ -106,6 +110,20 @@ impl Environment for Acrobot {
         let [theta1, theta2, ..] = self.state;
         let terminated = -theta1.cos() - (theta2 + theta1).cos() > 1.0;
         Ok(Outcome { reward: if terminated { 0.0 } else { -1.0 }, terminated, truncated: false })
+    }
+
+    fn draw(&self) -> Option<Picture> {
+        let [theta1, theta2, ..] = self.state;
+        let elbow = [LENGTH * theta1.sin(), -LENGTH * theta1.cos()];
+        let angle = theta1 + theta2;
+        let tip = [elbow[0] + LENGTH * angle.sin(), elbow[1] - LENGTH * angle.cos()];
+        let mut picture = Picture::new([-2.2, -2.2], [2.2, 2.2]);
+        picture.line([[-2.2, 1.0], [2.2, 1.0]], Style::line(Colour::GREY, 0.02));
+        for (from, to) in [([0.0, 0.0], elbow), (elbow, tip)] {
+            picture.rod(from, to, 0.2, Style::fill(Colour::SKY));
+            picture.circle(from, 0.1, Style::fill(Colour::ORANGE));
+        }
+        Some(picture)
     }
 }
 

@@ -3,7 +3,11 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, random::Stream};
+use crate::{
+    Action, Environment, Error, Outcome, Space,
+    picture::{Colour, Picture, Style},
+    random::Stream,
+};
 
 /// Acceleration of gravity in m/s².
 const GRAVITY: f64 = 9.8;
@@ -112,5 +116,20 @@ impl Environment for CartPole {
         let [x, _, theta, _] = self.state;
         let terminated = x.abs() > POSITION_LIMIT || theta.abs() > ANGLE_LIMIT;
         Ok(Outcome { reward: 1.0, terminated, truncated: false })
+    }
+
+    fn draw(&self) -> Option<Picture> {
+        let [x, _, theta, _] = self.state;
+        let joint = [x, 0.25];
+        let tip = [x + 2.0 * HALF_LENGTH * theta.sin(), 0.25 + 2.0 * HALF_LENGTH * theta.cos()];
+        let mut picture = Picture::new([-2.8, -0.3], [2.8, 1.5]);
+        picture.line([[-2.8, 0.0], [2.8, 0.0]], Style::line(Colour::GREY, 0.015));
+        for end in [-POSITION_LIMIT, POSITION_LIMIT] {
+            picture.line([[end, -0.1], [end, 0.1]], Style::line(Colour::GREY, 0.03));
+        }
+        picture.rectangle([x - 0.25, 0.0], [x + 0.25, 0.3], Style::fill(Colour::DARK_GREY));
+        picture.rod(joint, tip, 0.08, Style::fill(Colour::ORANGE));
+        picture.circle(joint, 0.06, Style::fill(Colour::BLUE));
+        Some(picture)
     }
 }

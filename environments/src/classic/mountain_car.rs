@@ -3,7 +3,12 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, parameters::require, random::Stream};
+use crate::{
+    Action, Environment, Error, Outcome, Space,
+    parameters::require,
+    picture::{Colour, Picture, Style, placed},
+    random::Stream,
+};
 
 /// Velocity that the motor adds in one step.
 const FORCE: f64 = 0.001;
@@ -108,4 +113,32 @@ impl Environment for MountainCar {
         let terminated = position >= GOAL && self.state[1] >= self.goal_velocity;
         Ok(Outcome { reward: -1.0, terminated, truncated: false })
     }
+
+    fn draw(&self) -> Option<Picture> {
+        Some(draw_valley(self.state[0], GOAL))
+    }
+}
+
+/// The valley with the car at `position` and the flag at `goal`; heights are Gymnasium's.
+pub(super) fn draw_valley(position: f64, goal: f64) -> Picture {
+    let height = |x: f64| 0.45 * (3.0 * x).sin() + 0.55;
+    let (left, right) = POSITIONS;
+    let mut picture = Picture::new([left - 0.1, -0.05], [right + 0.1, 1.25]);
+    let mut ground: Vec<_> =
+        (0..=90).map(|i| left + (right - left) * f64::from(i) / 90.0).map(|x| [x, height(x)]).collect();
+    ground.extend([[right, -0.05], [left, -0.05]]);
+    picture.polygon(ground, Style::fill(Colour::LIGHT_GREY));
+
+    let top = [goal, height(goal) + 0.22];
+    picture.line([[goal, height(goal)], top], Style::line(Colour::DARK_GREY, 0.012));
+    picture.polygon([top, [goal + 0.1, top[1] - 0.04], [goal, top[1] - 0.08]], Style::fill(Colour::GREEN));
+
+    let slope = (1.35 * (3.0 * position).cos()).atan();
+    let body = [[-0.07, 0.03], [0.07, 0.03], [0.07, 0.08], [-0.07, 0.08]];
+    let foot = [position, height(position)];
+    picture.polygon(placed(&body, foot, slope), Style::fill(Colour::BLUE));
+    for wheel in placed(&[[-0.04, 0.025], [0.04, 0.025]], foot, slope) {
+        picture.circle(wheel, 0.025, Style::fill(Colour::DARK_GREY));
+    }
+    picture
 }

@@ -3,7 +3,10 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, parameters::require, random::Stream};
+use super::mountain_car::draw_valley;
+use crate::{
+    Action, Environment, Error, Outcome, Space, parameters::require, picture::Picture, random::Stream,
+};
 
 /// Velocity that the motor adds in one step at full throttle.
 const POWER: f64 = 0.0015;
@@ -114,5 +117,9 @@ impl Environment for MountainCarContinuous {
         let effort = f64::from(throttle).powi(2) * 0.1;
         let reward = if terminated { 100.0 } else { 0.0 } - effort;
         Ok(Outcome { reward, terminated, truncated: false })
+    }
+
+    fn draw(&self) -> Option<Picture> {
+        Some(draw_valley(f64::from(self.state[0]), f64::from(GOAL)))
     }
 }

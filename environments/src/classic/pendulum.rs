@@ -5,7 +5,12 @@ use std::f64::consts::PI;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, parameters::require, random::Stream};
+use crate::{
+    Action, Environment, Error, Outcome, Space,
+    parameters::require,
+    picture::{Colour, Picture, Style},
+    random::Stream,
+};
 
 /// Mass of the pendulum in kg.
 const MASS: f64 = 1.0;
@@ -112,5 +117,16 @@ impl Environment for Pendulum {
         self.state = [theta + omega * TIME_STEP, omega];
         self.observe(observation);
         Ok(Outcome::running(-cost))
+    }
+
+    fn draw(&self) -> Option<Picture> {
+        let [theta, _] = self.state;
+        // Positive angles turn counter-clockwise.
+        let tip = [-LENGTH * theta.sin(), LENGTH * theta.cos()];
+        let mut picture = Picture::new([-1.3, -1.3], [1.3, 1.3]);
+        picture.rod([0.0, 0.0], tip, 0.16, Style::fill(Colour::VERMILION));
+        picture.circle(tip, 0.08, Style::fill(Colour::VERMILION));
+        picture.circle([0.0, 0.0], 0.06, Style::fill(Colour::DARK_GREY));
+        Some(picture)
     }
 }
