@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Actions, Environment, Error, Outcome, Space,
+    parameters::require,
     picture::Picture,
-    random::{Seed, Stream},
+    random::{Seed, Stream, fnv1a},
     tabular::Tabular,
 };
 
@@ -71,12 +72,22 @@ pub trait BatchedEnvironment: Send {
     /// Starts a new episode in every copy and writes the first observations (copies × features).
     fn reset(&mut self, observations: &mut [f32]) -> Result<(), Error>;
     /// Steps every copy; a copy whose episode ends is reset at once.
+    ///
+    /// Errors when an action does not belong to the action space or a buffer has another length
+    /// (nothing has been stepped then), when a reward or an observation is not finite or an
+    /// observation is not in its space, and when the environment itself fails. After those, some
+    /// copies may have been stepped and others not: [`restore`](Self::restore) a snapshot or
+    /// [`reset`](Self::reset) before going on. Where several copies fail, the error is that of the
+    /// first.
     fn step(&mut self, actions: &Actions, step: &mut BatchedStep) -> Result<(), Error>;
     /// The complete state: the copies, their generators, their running episodes.
     fn snapshot(&self) -> Result<Vec<u8>, Error>;
-    /// Puts a [`snapshot`](Self::snapshot) of a batch of the same shape back.
+    /// Puts back a [`snapshot`](Self::snapshot) of a batch that was made with the same parameters
+    /// and number of copies. Errors, without changing anything, when it is damaged or of another
+    /// batch.
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), Error>;
-    /// A new batch of the same environment with its own randomness, for example for evaluation.
+    /// A new batch of the same environment with `copies` (1 or more) copies and its own randomness,
+    /// for example for evaluation.
     fn replicate(&self, copies: usize, seed: Seed) -> Box<dyn BatchedEnvironment>;
     /// The state of one copy as a picture.
     fn draw(&self, copy: usize) -> Option<Picture>;
@@ -86,13 +97,16 @@ pub trait BatchedEnvironment: Send {
 
 /// Copies of one environment that step together.
 ///
-/// Copy `i` draws from its own stream, so results do not depend on the number of threads.
+/// Copy `i` draws from its own stream, so results do not depend on the number of threads. A step
+/// allocates nothing.
 pub struct Batch<E> {
     prototype: E,
     copies: Vec<Copy<E>>,
     observation_space: Space,
     action_space: Space,
     parallel: bool,
+    /// What became of each copy in a parallel step; kept for its memory.
+    results: Vec<Result<Option<Episode>, Error>>,
 }
 
 /// One copy, with all that a snapshot must hold.
@@ -108,8 +122,15 @@ struct Copy<E> {
 
 impl<E: Environment> Batch<E> {
     /// `copies` copies of `environment`. Copy `i` draws from the stream `("environment", i)` of
-    /// `seed`.
-    pub fn new(environment: E, copies: usize, seed: Seed) -> Self {
+    /// `seed`. Errors when there are to be no copies, or a space of the environment is invalid.
+    pub fn new(environment: E, copies: usize, seed: Seed) -> Result<Self, Error> {
+        require("copies", copies, copies > 0, "1 or more")?;
+        environment.observation_space().validate()?;
+        environment.action_space().validate()?;
+        Ok(Self::of_valid(environment, copies, seed))
+    }
+
+    fn of_valid(environment: E, copies: usize, seed: Seed) -> Self {
         let observation_space = environment.observation_space();
         let width = observation_space.width();
         Batch {
@@ -126,6 +147,7 @@ impl<E: Environment> Batch<E> {
             observation_space,
             prototype: environment,
             parallel: false,
+            results: Vec::new(),
         }
     }
 
@@ -140,19 +162,21 @@ impl<E: Environment> Batch<E> {
     pub fn environments(&self) -> impl Iterator<Item = &E> {
         self.copies.iter().map(|copy| &copy.environment)
     }
+
+    /// A number that only batches of the same environment with the same parameters share.
+    fn fingerprint(&self) -> Result<u64, Error> {
+        let identity = (&self.observation_space, &self.action_space, &self.prototype);
+        Ok(fnv1a(&postcard::to_allocvec(&identity).map_err(unusable)?))
+    }
 }
 
 impl<E: Environment> Copy<E> {
-    fn reset(&mut self, space: &Space, features: &mut [f32]) -> Result<(), Error> {
+    fn reset(&mut self, index: usize, space: &Space, features: &mut [f32]) -> Result<(), Error> {
         self.total_reward = 0.0;
         self.length = 0;
-        if let Space::Box { .. } = space {
-            self.environment.reset(&mut self.stream, features)
-        } else {
-            self.environment.reset(&mut self.stream, &mut self.raw)?;
-            space.encode(&self.raw, features);
-            Ok(())
-        }
+        let observation = if is_box(space) { &mut *features } else { &mut self.raw };
+        self.environment.reset(&mut self.stream, observation)?;
+        self.finish_observation(index, space, features)
     }
 
     fn step(
@@ -162,34 +186,45 @@ impl<E: Environment> Copy<E> {
         space: &Space,
         features: &mut [f32],
     ) -> Result<Outcome, Error> {
-        let outcome = if let Space::Box { .. } = space {
-            self.environment.step(action, &mut self.stream, features)?
-        } else {
-            let outcome = self.environment.step(action, &mut self.stream, &mut self.raw)?;
-            if !space.contains(&self.raw) {
-                return Err(Error::InvalidSpace {
-                    reason: format!("observation {:?} is not in {space}", self.raw),
-                });
-            }
-            space.encode(&self.raw, features);
-            outcome
-        };
-        let non_finite =
-            |what: String, value: f64| Error::NonFinite { what, value, copy: index, step: self.length };
+        let observation = if is_box(space) { &mut *features } else { &mut self.raw };
+        let outcome = self.environment.step(action, &mut self.stream, observation)?;
         if !outcome.reward.is_finite() {
-            return Err(non_finite("reward".into(), outcome.reward));
+            return Err(self.non_finite(index, "reward".into(), outcome.reward));
         }
-        // One pass without branches: the sum is finite only if every summand is, up to overflow,
-        // which the exact search below settles.
-        if !features.iter().sum::<f32>().is_finite()
-            && let Some(i) = features.iter().position(|x| !x.is_finite())
-        {
-            return Err(non_finite(format!("observation[{i}]"), f64::from(features[i])));
-        }
+        self.finish_observation(index, space, features)?;
         self.total_reward += outcome.reward;
         self.length += 1;
         Ok(outcome)
     }
+
+    /// Checks the observation and, where it is not features already, encodes it.
+    fn finish_observation(&self, index: usize, space: &Space, features: &mut [f32]) -> Result<(), Error> {
+        if is_box(space) {
+            // One pass without branches: the sum is finite only if every summand is, up to
+            // overflow, which the exact search settles.
+            if !features.iter().sum::<f32>().is_finite()
+                && let Some(i) = features.iter().position(|x| !x.is_finite())
+            {
+                return Err(self.non_finite(index, format!("observation[{i}]"), f64::from(features[i])));
+            }
+        } else if space.contains(&self.raw) {
+            space.encode(&self.raw, features);
+        } else {
+            return Err(Error::InvalidSpace {
+                reason: format!("observation {:?} of copy {index} is not in {space}", self.raw),
+            });
+        }
+        Ok(())
+    }
+
+    fn non_finite(&self, copy: usize, what: String, value: f64) -> Error {
+        Error::NonFinite { what, value, copy, step: self.length }
+    }
+}
+
+/// Whether raw observations of this space are features already.
+fn is_box(space: &Space) -> bool {
+    matches!(space, Space::Box { .. })
 }
 
 /// The rows of a [`BatchedStep`] that belong to one copy.
@@ -217,7 +252,7 @@ fn step_copy<E: Environment>(
     }
     let episode = Episode { total_reward: copy.total_reward, length: copy.length };
     row.final_observation.copy_from_slice(row.observation);
-    copy.reset(space, row.observation)?;
+    copy.reset(index, space, row.observation)?;
     Ok(Some(episode))
 }
 
@@ -237,8 +272,9 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
     fn reset(&mut self, observations: &mut [f32]) -> Result<(), Error> {
         let features = self.observation_space.features();
         check_length("observations", observations.len(), self.copies.len() * features)?;
-        for (copy, row) in self.copies.iter_mut().zip(observations.chunks_exact_mut(features)) {
-            copy.reset(&self.observation_space, row)?;
+        let rows = observations.chunks_exact_mut(features);
+        for (i, (copy, row)) in self.copies.iter_mut().zip(rows).enumerate() {
+            copy.reset(i, &self.observation_space, row)?;
         }
         Ok(())
     }
@@ -248,14 +284,17 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
         let count = self.copies.len();
         check_length("actions", actions.len(), count)?;
         check_length("observations", step.observations.len(), count * features)?;
+        check_length("final observations", step.final_observations.len(), count * features)?;
+        check_length("rewards", step.rewards.len(), count)?;
+        check_length("terminated", step.terminated.len(), count)?;
+        check_length("truncated", step.truncated.len(), count)?;
         for i in 0..count {
             self.action_space.check_action(actions.row(i))?;
         }
         step.episodes.clear();
         let space = &self.observation_space;
         if self.parallel {
-            let finished: Vec<Result<Option<Episode>, Error>> = self
-                .copies
+            self.copies
                 .par_iter_mut()
                 .zip(step.observations.par_chunks_exact_mut(features))
                 .zip(step.final_observations.par_chunks_exact_mut(features))
@@ -267,8 +306,8 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
                     let row = Row { observation, final_observation, reward, terminated, truncated };
                     step_copy(i, copy, actions.row(i), space, row)
                 })
-                .collect();
-            for episode in finished {
+                .collect_into_vec(&mut self.results);
+            for episode in self.results.drain(..) {
                 step.episodes.extend(episode?);
             }
         } else {
@@ -288,36 +327,36 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, Error> {
-        postcard::to_allocvec(&self.copies).map_err(|e| Error::Snapshot { reason: e.to_string() })
+        let mut bytes = postcard::to_allocvec(&(self.fingerprint()?, &self.copies)).map_err(unusable)?;
+        let checksum = fnv1a(&bytes);
+        bytes.extend(checksum.to_le_bytes());
+        Ok(bytes)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), Error> {
-        let copies: Vec<Copy<E>> =
-            postcard::from_bytes(snapshot).map_err(|e| Error::Snapshot { reason: e.to_string() })?;
+        let refuse = |reason: &str| Err(Error::Snapshot { reason: reason.into() });
+        let Some((bytes, checksum)) = snapshot.split_last_chunk() else {
+            return refuse("it is too short to be one");
+        };
+        if fnv1a(bytes) != u64::from_le_bytes(*checksum) {
+            return refuse("it is damaged, or not a snapshot");
+        }
+        let (fingerprint, bytes) = postcard::take_from_bytes::<u64>(bytes).map_err(unusable)?;
+        if fingerprint != self.fingerprint()? {
+            return refuse("it is of another environment, or of this one with other parameters");
+        }
+        let copies: Vec<Copy<E>> = postcard::from_bytes(bytes).map_err(unusable)?;
         if copies.len() != self.copies.len() {
             return Err(Error::Snapshot {
                 reason: format!("it holds {} copies; this batch has {}", copies.len(), self.copies.len()),
             });
-        }
-        for copy in &copies {
-            let (observation, action) =
-                (copy.environment.observation_space(), copy.environment.action_space());
-            if observation != self.observation_space || action != self.action_space {
-                return Err(Error::Snapshot {
-                    reason: format!(
-                        "it is of an environment with observations {observation} and actions {action}; \
-                         this one has {} and {}",
-                        self.observation_space, self.action_space
-                    ),
-                });
-            }
         }
         self.copies = copies;
         Ok(())
     }
 
     fn replicate(&self, copies: usize, seed: Seed) -> Box<dyn BatchedEnvironment> {
-        let mut batch = Batch::new(self.prototype.clone(), copies, seed);
+        let mut batch = Batch::of_valid(self.prototype.clone(), copies, seed);
         batch.parallel = self.parallel;
         Box::new(batch)
     }
@@ -329,6 +368,10 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
     fn tabular(&self) -> Option<&dyn Tabular> {
         self.prototype.tabular()
     }
+}
+
+fn unusable(error: postcard::Error) -> Error {
+    Error::Snapshot { reason: error.to_string() }
 }
 
 fn check_length(what: &'static str, given: usize, expected: usize) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Batch, BatchedEnvironment, Environment, Error,
     classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum},
+    conformance,
     parameters::{ParameterError, read, unknown},
     probe::{ActionForm, Probe, Question},
     random::Seed,
@@ -23,8 +24,10 @@ pub struct Entry {
     summary: &'static str,
     parameters: toml::Table,
     make: Box<Make>,
+    check: Box<Check>,
 }
 
+type Check = dyn Fn(&toml::Table) -> Result<(), Error> + Send + Sync;
 type Make = dyn Fn(&toml::Table, usize, Seed) -> Result<Box<dyn BatchedEnvironment>, Error> + Send + Sync;
 
 impl Entry {
@@ -52,73 +55,81 @@ impl Entry {
     ) -> Result<Box<dyn BatchedEnvironment>, Error> {
         (self.make)(parameters, copies, seed)
     }
+
+    /// Checks the environment, with the given parameters over the defaults, against the contract;
+    /// see [`conformance::check`].
+    pub fn check(&self, parameters: &toml::Table) -> Result<(), Error> {
+        (self.check)(parameters)
+    }
 }
 
 /// All environments, in the order in which they are best listed.
 pub fn entries() -> Vec<Entry> {
-    let mut entries = classic();
-    entries.extend(tabular());
-    entries.extend(probes());
+    let mut entries = classic_entries();
+    entries.extend(tabular_entries());
+    entries.extend(probe_entries());
     entries
 }
 
-fn classic() -> Vec<Entry> {
+fn classic_entries() -> Vec<Entry> {
     vec![
-        entry("CartPole-v1", "balance a pole on a cart by pushing it left or right", |p: CartPoleTask| {
-            TimeLimit::new(CartPole::new(), p.time_limit)
+        limited("CartPole-v1", "balance a pole on a cart by pushing it left or right", 500, |_: &Nothing| {
+            Ok(CartPole::new())
         }),
-        entry("MountainCar-v0", "rock a weak car out of a valley", |p: MountainCarTask| {
-            TimeLimit::new(MountainCar::with_goal_velocity(p.goal_velocity)?, p.time_limit)
+        limited("MountainCar-v0", "rock a weak car out of a valley", 200, |p: &MountainCarGoal| {
+            MountainCar::with_goal_velocity(p.goal_velocity)
         }),
-        entry(
+        limited(
             "MountainCarContinuous-v0",
             "rock a weak car out of a valley with a throttle, sparingly",
-            |p: MountainCarContinuousTask| {
-                TimeLimit::new(MountainCarContinuous::with_goal_velocity(p.goal_velocity)?, p.time_limit)
-            },
+            999,
+            |p: &MountainCarGoal| MountainCarContinuous::with_goal_velocity(p.goal_velocity as f32),
         ),
-        entry("Pendulum-v1", "swing a pendulum up with a weak motor and hold it there", |p: PendulumTask| {
-            TimeLimit::new(Pendulum::with_gravity(p.gravity)?, p.time_limit)
-        }),
-        entry("Acrobot-v1", "swing up two links by the joint between them", |p: AcrobotTask| {
-            TimeLimit::new(Acrobot::new(), p.time_limit)
+        limited(
+            "Pendulum-v1",
+            "swing a pendulum up with a weak motor and hold it there",
+            200,
+            |p: &PendulumGravity| Pendulum::with_gravity(p.gravity),
+        ),
+        limited("Acrobot-v1", "swing up two links by the joint between them", 500, |_: &Nothing| {
+            Ok(Acrobot::new())
         }),
     ]
 }
 
-fn tabular() -> Vec<Entry> {
+fn tabular_entries() -> Vec<Entry> {
     vec![
         limited("GridWorld", "reach a goal on a grid with walls, pits and slips", 100, GridWorld::build),
         limited("CliffWalking", "walk along a cliff without falling", 1000, CliffWalking::build),
         limited("FrozenLake", "cross a slippery lake with holes", 100, FrozenLake::build),
         limited("RiverSwim", "swim against a current for a distant reward", 1000, RiverSwim::build),
         limited("Chain", "walk to the end of a chain instead of turning back", 1000, Chain::build),
-        entry("DeepSea", "find a treasure that only one plan reaches", |p: DeepSea| p.build()),
+        entry("DeepSea", "find a treasure that only one plan reaches", |p: &DeepSea| p.build()),
         limited("Garnet", "a random decision process", 1000, Garnet::build),
         entry("LayeredRandom", "a random episodic process with tables of its own at every step", {
-            |p: LayeredRandom| p.build()
+            |p: &LayeredRandom| p.build()
         }),
     ]
 }
 
-fn probes() -> Vec<Entry> {
+fn probe_entries() -> Vec<Entry> {
     vec![
-        entry("ProbeConstantReward", "does the value converge at all?", |p: ProbeTask| {
+        entry("ProbeConstantReward", "does the value converge at all?", |p: &ProbeActions| {
             Ok(Probe::new(Question::ConstantReward, p.actions))
         }),
-        entry("ProbeRewardByObservation", "does the value depend on the observation?", |p: ProbeTask| {
+        entry("ProbeRewardByObservation", "does the value depend on the observation?", |p: &ProbeActions| {
             Ok(Probe::new(Question::RewardByObservation, p.actions))
         }),
-        entry("ProbeDelayedReward", "is a later reward discounted?", |p: ProbeTask| {
+        entry("ProbeDelayedReward", "is a later reward discounted?", |p: &ProbeActions| {
             Ok(Probe::new(Question::DelayedReward, p.actions))
         }),
-        entry("ProbeRewardByAction", "is the better action found?", |p: ProbeTask| {
+        entry("ProbeRewardByAction", "is the better action found?", |p: &ProbeActions| {
             Ok(Probe::new(Question::RewardByAction, p.actions))
         }),
         entry(
             "ProbeRewardByActionAndObservation",
             "is the better action found for each observation?",
-            |p: ProbeTask| Ok(Probe::new(Question::RewardByActionAndObservation, p.actions)),
+            |p: &ProbeActions| Ok(Probe::new(Question::RewardByActionAndObservation, p.actions)),
         ),
     ]
 }
@@ -141,55 +152,71 @@ pub fn make(
     }
 }
 
+/// The exact tables of the environment called `name`, made as by [`make`]; errors also when it has
+/// none.
+pub fn tabular(name: &str, parameters: &toml::Table) -> Result<FiniteMdp, Error> {
+    let batch = make(name, parameters, 1, Seed::new(0))?;
+    match batch.tabular() {
+        Some(tabular) => Ok(tabular.finite_mdp()),
+        None => Err(Error::InvalidProcess { reason: format!("{name} has no exact tables") }),
+    }
+}
+
 /// An entry whose parameters are a `P`, from which `build` makes the environment.
-fn entry<P, E>(name: &'static str, summary: &'static str, build: fn(P) -> Result<E, Error>) -> Entry
+fn entry<P, E>(name: &'static str, summary: &'static str, build: fn(&P) -> Result<E, Error>) -> Entry
 where
     P: Serialize + DeserializeOwned + Default + 'static,
     E: Environment,
 {
-    Entry {
-        name,
-        summary,
-        parameters: toml::Table::try_from(P::default()).unwrap_or_default(),
-        make: Box::new(move |parameters, copies, seed| {
-            let environment = build(read(name, parameters)?)?;
-            Ok(Box::new(Batch::new(environment, copies, seed)))
-        }),
-    }
+    built_by(name, summary, defaults::<P>(), move |given| build(&read(name, given)?))
 }
 
-/// An entry for a decision process with parameters `P`, under a time limit that is a parameter
-/// beside them and is `time_limit` by default.
-fn limited<P>(
+/// An entry whose parameters are a `P` and, beside them, a time limit that is `steps` by default.
+fn limited<P, E>(
     name: &'static str,
     summary: &'static str,
-    time_limit: u32,
-    build: fn(&P) -> Result<FiniteMdp, Error>,
+    steps: u32,
+    build: fn(&P) -> Result<E, Error>,
 ) -> Entry
 where
     P: Serialize + DeserializeOwned + Default + 'static,
+    E: Environment,
 {
     const FIELD: &str = "time_limit";
-    let mut parameters = toml::Table::try_from(P::default()).unwrap_or_default();
-    parameters.insert(FIELD.into(), time_limit.into());
+    let mut parameters = defaults::<P>();
+    parameters.insert(FIELD.into(), steps.into());
+    built_by(name, summary, parameters, move |given| {
+        let mut given = given.clone();
+        let limit = given.remove(FIELD).unwrap_or_else(|| steps.into());
+        let limit: Limit = read(name, &toml::Table::from_iter([(FIELD.into(), limit)]))?;
+        let parameters: P = read(name, &given).map_err(|error| match error {
+            ParameterError::Unknown { kind, given, known, .. } => {
+                unknown(&kind, &given, known.iter().map(String::as_str).chain([FIELD]))
+            }
+            other => other,
+        })?;
+        TimeLimit::new(build(&parameters)?, limit.time_limit)
+    })
+}
+
+fn built_by<E: Environment>(
+    name: &'static str,
+    summary: &'static str,
+    parameters: toml::Table,
+    build: impl Fn(&toml::Table) -> Result<E, Error> + Clone + Send + Sync + 'static,
+) -> Entry {
+    let build_to_check = build.clone();
     Entry {
         name,
         summary,
         parameters,
-        make: Box::new(move |given, copies, seed| {
-            let mut given = given.clone();
-            let limit = given.remove(FIELD).unwrap_or_else(|| time_limit.into());
-            let limit: Limit = read(name, &toml::Table::from_iter([(FIELD.into(), limit)]))?;
-            let problem: P = read(name, &given).map_err(|error| match error {
-                ParameterError::Unknown { kind, given, known, .. } => {
-                    unknown(&kind, &given, known.iter().map(String::as_str).chain([FIELD]))
-                }
-                other => other,
-            })?;
-            let environment = TimeLimit::new(build(&problem)?, limit.time_limit)?;
-            Ok(Box::new(Batch::new(environment, copies, seed)))
-        }),
+        make: Box::new(move |given, copies, seed| Ok(Box::new(Batch::new(build(given)?, copies, seed)?))),
+        check: Box::new(move |given| Ok(conformance::check(&build_to_check(given)?)?)),
     }
+}
+
+fn defaults<P: Serialize + Default>() -> toml::Table {
+    toml::Table::try_from(P::default()).unwrap_or_default()
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -198,72 +225,31 @@ struct Limit {
     time_limit: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct CartPoleTask {
-    time_limit: u64,
-}
+struct Nothing {}
 
-impl Default for CartPoleTask {
-    fn default() -> Self {
-        CartPoleTask { time_limit: 500 }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct MountainCarTask {
-    time_limit: u64,
+struct MountainCarGoal {
     goal_velocity: f64,
 }
 
-impl Default for MountainCarTask {
-    fn default() -> Self {
-        MountainCarTask { time_limit: 200, goal_velocity: 0.0 }
-    }
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct MountainCarContinuousTask {
-    time_limit: u64,
-    goal_velocity: f32,
-}
-
-impl Default for MountainCarContinuousTask {
-    fn default() -> Self {
-        MountainCarContinuousTask { time_limit: 999, goal_velocity: 0.0 }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct PendulumTask {
-    time_limit: u64,
+struct PendulumGravity {
     gravity: f64,
 }
 
-impl Default for PendulumTask {
+impl Default for PendulumGravity {
     fn default() -> Self {
-        PendulumTask { time_limit: 200, gravity: 10.0 }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct AcrobotTask {
-    time_limit: u64,
-}
-
-impl Default for AcrobotTask {
-    fn default() -> Self {
-        AcrobotTask { time_limit: 500 }
+        PendulumGravity { gravity: 10.0 }
     }
 }
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct ProbeTask {
+struct ProbeActions {
     actions: ActionForm,
 }
 
@@ -285,7 +271,7 @@ mod tests {
 
     #[test]
     fn decision_processes_hand_out_their_tables() {
-        for entry in tabular() {
+        for entry in tabular_entries() {
             let batch = entry.make(entry.parameters(), 1, Seed::new(0)).unwrap();
             let mdp = batch.tabular().unwrap().finite_mdp();
             assert_eq!(*batch.observation_space(), crate::Space::discrete(mdp.states()), "{}", entry.name());
@@ -314,6 +300,12 @@ mod tests {
     }
 
     #[test]
+    fn an_environment_without_tables_says_so() {
+        let message = tabular("CartPole-v1", &toml::Table::new()).unwrap_err().to_string();
+        assert!(message.contains("CartPole-v1 has no exact tables"), "{message}");
+    }
+
+    #[test]
     fn an_unknown_name_is_an_error_with_the_nearest_spelling() {
         let message = error("cartpole", "");
         assert!(message.contains("did you mean `CartPole-v1`?"), "{message}");
@@ -333,6 +325,6 @@ mod tests {
         let message = error("MountainCar-v0", "goal_velocity = 0.08");
         assert!(message.contains("`goal_velocity` is 0.08; allowed: -0.07 to 0.07"), "{message}");
         let message = error("ProbeRewardByAction", "actions = \"continous\"");
-        assert!(message.contains("`actions` is \"continous\""), "{message}");
+        assert!(message.contains("did you mean `continuous`?"), "{message}");
     }
 }

@@ -13,6 +13,8 @@ use crate::{Action, Error, Space, picture::Picture, random::Stream, tabular::Tab
 /// - All randomness comes from the generator that is handed in. The same state, action and
 ///   generator give the same outcome, bit for bit.
 /// - `reset` and `step` write the observation into the caller's row and allocate nothing.
+/// - Every action of the action space is accepted; continuous actions beyond its bounds are too, and
+///   what they do is up to the environment (most clip). Any other action is an error.
 /// - The task's own end (`terminated`) and an interruption such as a time limit (`truncated`) are
 ///   told apart: learners bootstrap through the second.
 /// - The spaces never change during an environment's life.

@@ -2,7 +2,7 @@
 
 use thiserror::Error as ThisError;
 
-use crate::parameters::ParameterError;
+use crate::{conformance::ConformanceError, parameters::ParameterError};
 
 /// An error of an environment, of a batch of environments, or of the catalogue.
 #[derive(Debug, Clone, PartialEq, ThisError)]
@@ -67,4 +67,7 @@ pub enum Error {
     /// An unknown name, or a parameter that is unknown, of the wrong type or out of range.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// An environment that breaks its contract.
+    #[error(transparent)]
+    Conformance(#[from] ConformanceError),
 }

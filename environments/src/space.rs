@@ -29,18 +29,36 @@ pub enum Space {
 }
 
 impl Space {
-    /// A box; errors when the bounds have different lengths, are not numbers, or are crossed.
+    /// A box; errors when the bounds are not [valid](Self::validate).
     pub fn bounded(low: Vec<f32>, high: Vec<f32>) -> Result<Self, Error> {
+        let space = Space::Box { low, high };
+        space.validate()?;
+        Ok(space)
+    }
+
+    /// Errors when a box has no dimensions, or bounds that differ in number, are not numbers or are
+    /// crossed; and when a discrete space, or a part of a multi-discrete one, has no values.
+    pub fn validate(&self) -> Result<(), Error> {
         let invalid = |reason| Err(Error::InvalidSpace { reason });
-        if low.len() != high.len() || low.is_empty() {
-            return invalid(format!("{} lower and {} upper bounds", low.len(), high.len()));
-        }
-        for (i, (l, h)) in low.iter().zip(&high).enumerate() {
-            if l.is_nan() || h.is_nan() || l > h {
-                return invalid(format!("dimension {i} has bounds {l} and {h}"));
+        match self {
+            Space::Box { low, high } => {
+                if low.len() != high.len() || low.is_empty() {
+                    return invalid(format!("{} lower and {} upper bounds", low.len(), high.len()));
+                }
+                for (i, (l, h)) in low.iter().zip(high).enumerate() {
+                    if l.is_nan() || h.is_nan() || l > h {
+                        return invalid(format!("dimension {i} has bounds {l} and {h}"));
+                    }
+                }
+                Ok(())
             }
+            Space::Discrete { n: 0 } => invalid("a discrete space of no values".into()),
+            Space::Discrete { .. } => Ok(()),
+            Space::MultiDiscrete { sizes } if sizes.is_empty() || sizes.contains(&0) => {
+                invalid(format!("a multi-discrete space of sizes {sizes:?}"))
+            }
+            Space::MultiDiscrete { .. } => Ok(()),
         }
-        Ok(Space::Box { low, high })
     }
 
     /// A box with bounds ± `bound` (which may be infinite) in each of `width` dimensions.
@@ -122,7 +140,8 @@ impl Space {
         if fits { Ok(()) } else { Err(action.mismatch(self)) }
     }
 
-    /// Draws every action of the batch uniformly; an unbounded dimension is drawn from [-1, 1].
+    /// Draws every action of the batch uniformly; an unbounded dimension is drawn from [-1, 1]. Panics
+    /// when the buffer was not made for this space.
     pub fn sample(&self, rng: &mut Stream, actions: &mut Actions) {
         match (self, actions) {
             (Space::Discrete { n }, Actions::Discrete(values)) => {
@@ -138,7 +157,7 @@ impl Space {
             (Space::Box { low, high }, Actions::Continuous { values, width }) => {
                 for row in values.chunks_exact_mut(*width) {
                     for (a, (l, h)) in row.iter_mut().zip(low.iter().zip(high)) {
-                        let (l, h) = if l.is_finite() && h.is_finite() { (*l, *h) } else { (-1.0, 1.0) };
+                        let (l, h) = if (h - l).is_finite() { (*l, *h) } else { (-1.0, 1.0) };
                         *a = rng.random_range(l..=h);
                     }
                 }
@@ -152,8 +171,9 @@ impl std::fmt::Display for Space {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Space::Box { low, high } => {
-                let bound = |v: &[f32]| {
-                    if v.iter().all(|x| *x == v[0]) { v[0].to_string() } else { format!("{v:?}") }
+                let bound = |v: &[f32]| match v {
+                    [first, rest @ ..] if rest.iter().all(|x| x == first) => first.to_string(),
+                    _ => format!("{v:?}"),
                 };
                 write!(f, "Box({}, {} dimensions, ", bound(low), low.len())?;
                 write!(f, "up to {})", bound(high))

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Episode, Error, Outcome, Space, picture::Picture, random::Stream};
+use crate::{
+    Action, Environment, Episode, Error, Outcome, Space, picture::Picture, random::Stream, tabular::Tabular,
+};
 
 /// Keeps count of the episodes of an environment: how many, and what the last one brought.
 ///
@@ -77,6 +79,10 @@ impl<E: Environment> Environment for EpisodeStatistics<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn tabular(&self) -> Option<&dyn Tabular> {
+        self.environment.tabular()
     }
 }
 
