@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Error,
-    tensor::{Cube, Device, Matrix, Parameters, Record, Recording, Tape, cube},
+    tensor::{Cube, Device, Matrix, MatrixOperations, Parameters, Record, Recording, Tape, Vector, cube},
 };
 
 /// Stacks of the same shape with parameters of their own, all given the same rows.
@@ -115,6 +115,20 @@ impl<D: Device> Ensemble<D> {
     /// [`Error::Device`] when the device fails.
     pub fn values_frozen<T: Tape<D>>(&self, input: Matrix<D, T>) -> Result<Matrix<D, T>, Error> {
         self.forward_frozen(input).map(cube::only_column)
+    }
+
+    /// As [`values_frozen`](Self::values_frozen) of one member alone, at its cost alone: (batch).
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn member_values_frozen<T: Tape<D>>(
+        &self,
+        member: usize,
+        input: Matrix<D, T>,
+    ) -> Result<Vector<D, T>, Error> {
+        let wanted = Wanted { parameters: false, input: true };
+        let outputs = self.0.forward_member(member, input, wanted)?;
+        Ok(cube::only_member(outputs).only_column())
     }
 
     /// Outputs (members, batch, outputs) for rows (batch, inputs), from host to host, on any

@@ -107,6 +107,21 @@ impl Layout {
         Layout { members, layers, parameters: offset }
     }
 
+    /// One member alone, with its parameters where they lie in the flat vector of all.
+    pub(super) fn member(&self, member: usize) -> Self {
+        assert!(member < self.members, "member {member} of {}", self.members);
+        let layers = self.layers.iter().map(|layer| Layer {
+            weight: layer.weight + member * layer.inputs * layer.outputs,
+            bias: layer.bias + member * layer.outputs,
+            norm: layer.norm.map(|norm| Norm {
+                gain: norm.gain + member * layer.outputs,
+                shift: norm.shift + member * layer.outputs,
+            }),
+            ..layer.clone()
+        });
+        Layout { members: 1, layers: layers.collect(), parameters: self.parameters }
+    }
+
     pub(super) fn inputs(&self) -> usize {
         self.layers[0].inputs
     }

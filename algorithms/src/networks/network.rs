@@ -23,7 +23,7 @@ pub(super) struct Wanted {
 
 #[derive(Debug)]
 pub(super) struct Network<D: Device> {
-    layout: Arc<Layout>,
+    pub(super) layout: Arc<Layout>,
     pub(super) parameters: Parameters<D>,
     pool: Pool,
 }
@@ -92,26 +92,51 @@ impl<D: Device> Network<D> {
         input: Matrix<D, T>,
         wanted: Wanted,
     ) -> Result<Cube<D, T>, Error> {
+        self.forward_through(&self.layout, input, wanted)
+    }
+
+    /// One member alone: (1, batch, outputs).
+    pub(super) fn forward_member<T: Tape<D>>(
+        &self,
+        member: usize,
+        input: Matrix<D, T>,
+        wanted: Wanted,
+    ) -> Result<Cube<D, T>, Error> {
+        self.forward_through(&Arc::new(self.layout.member(member)), input, wanted)
+    }
+
+    fn forward_through<T: Tape<D>>(
+        &self,
+        layout: &Arc<Layout>,
+        input: Matrix<D, T>,
+        wanted: Wanted,
+    ) -> Result<Cube<D, T>, Error> {
         let (_, columns) = tensor::shape(&input);
         assert_eq!(columns, self.inputs(), "inputs of {}", self.parameters.name());
         if D::ON_HOST {
-            self.fused(input, wanted)
+            self.fused(layout, input, wanted)
         } else if wanted.parameters {
-            self.composed::<T, T>(input)
+            self.composed::<T, T>(layout, input)
         } else {
-            self.composed::<T, NoTape>(input)
+            self.composed::<T, NoTape>(layout, input)
         }
     }
 
     pub(super) fn composed<T: Tape<D> + tensor::Merge<P>, P: Tape<D>>(
         &self,
+        layout: &Layout,
         input: Matrix<D, T>,
     ) -> Result<Cube<D, T>, Error> {
-        composed::forward::<D, T, P>(&self.layout, &self.parameters.tensor(), input)
+        composed::forward::<D, T, P>(layout, &self.parameters.tensor(), input)
     }
 
     /// The whole network as one operation on the tape.
-    fn fused<T: Tape<D>>(&self, input: Matrix<D, T>, wanted: Wanted) -> Result<Cube<D, T>, Error> {
+    fn fused<T: Tape<D>>(
+        &self,
+        layout: &Arc<Layout>,
+        input: Matrix<D, T>,
+        wanted: Wanted,
+    ) -> Result<Cube<D, T>, Error> {
         let (input, tape) = host::split(input)?;
         let (batch, columns) = tensor::shape(&input);
         let mut lease = self.pool.lease();
@@ -120,12 +145,12 @@ impl<D: Device> Network<D> {
         workspace.input.resize(batch * columns, 0.0);
         input.copy_into(&mut workspace.input);
         let values = self.parameters.values();
-        kernel::forward(&self.layout, &values, workspace);
-        let shape = (self.members(), batch, self.outputs());
+        kernel::forward(layout, &values, workspace);
+        let shape = (layout.members, batch, self.outputs());
         let output = input.device().cube(workspace.output(), shape)?;
 
         let (key, output_key) = (self.parameters.key().clone(), output.clone());
-        let layout = Arc::clone(&self.layout);
+        let layout = Arc::clone(layout);
         let backward = move |gradients: &mut Gradients<D>| {
             let workspace = &mut lease.workspace;
             workspace.delta.clear();

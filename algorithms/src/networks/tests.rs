@@ -83,9 +83,10 @@ fn the_fused_and_the_composed_network_agree_in_values_and_gradients() {
             let wanted = Wanted { parameters, input: true };
             let fused = network.forward(input.clone().recorded(), wanted).unwrap();
             let composed = if parameters {
-                network.composed::<_, crate::tensor::Recording<Cpu>>(input.clone().recorded())
+                network
+                    .composed::<_, crate::tensor::Recording<Cpu>>(&network.layout, input.clone().recorded())
             } else {
-                network.composed::<_, NoTape>(input.clone().recorded())
+                network.composed::<_, NoTape>(&network.layout, input.clone().recorded())
             };
             let composed = composed.unwrap();
             let what = format!("{config:?} of {members:?}");
@@ -95,6 +96,28 @@ fn the_fused_and_the_composed_network_agree_in_values_and_gradients() {
             assert_close(&format!("{what}: parameters"), &fused.0, &composed.0, 3e-5);
             assert_close(&format!("{what}: input"), &fused.1, &composed.1, 3e-5);
             assert_eq!(fused.0.iter().any(|&g| g != 0.0), parameters, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_member_alone_is_that_member_of_the_ensemble_in_values_and_gradients() {
+    let device = Cpu::open().unwrap();
+    for (config, members) in cases().filter(|(_, members)| members.is_some()) {
+        let (network, mut rng) = network(&device, &config, members);
+        let input = device.matrix(&uniform(BATCH * INPUTS, &mut rng), BATCH, INPUTS).unwrap();
+        let outputs = BATCH * OUTPUTS;
+        let weights = uniform(outputs, &mut rng);
+        for member in 0..members.unwrap() {
+            let wanted = Wanted { parameters: true, input: true };
+            let all = network.forward(input.clone().recorded(), wanted).unwrap();
+            let alone = network.forward_member(member, input.clone().recorded(), wanted).unwrap();
+            let what = format!("member {member} of {config:?}");
+            assert_eq!(alone.to_host(), all.to_host()[member * outputs..][..outputs], "{what}");
+            let mut only_this = vec![0.0; members.unwrap() * outputs];
+            only_this[member * outputs..][..outputs].copy_from_slice(&weights);
+            let expected = gradients(&network, all, &input, &only_this);
+            assert_eq!(gradients(&network, alone, &input, &weights), expected, "{what}");
         }
     }
 }
