@@ -10,19 +10,25 @@
 //! | [`tensor`], [`networks`], [`optimisers`] | the only place that knows which crate holds the numbers, and what is built on it |
 //! | [`policies`] | distributions over actions, and networks that parametrise them |
 //! | [`rollout`], [`replay`] | experience: on-policy with advantages, off-policy |
+//! | [`on_policy`], [`value_function`] | what learners with a policy and a value function share |
 //! | [`catalogue`] | any algorithm by name |
 
 pub mod catalogue;
+pub mod conjugate_gradient;
 pub mod mdpo;
 pub mod networks;
+pub mod on_policy;
 pub mod optimisers;
 pub mod policies;
 pub mod random;
 pub mod replay;
+pub mod rollout;
 pub mod sac;
 pub mod tensor;
+pub mod value_function;
 
 mod checkpoint;
+
 mod error;
 mod learner;
 

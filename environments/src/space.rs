@@ -111,6 +111,27 @@ impl Space {
         }
     }
 
+    /// Writes an action as features (`features` numbers), as [`encode`](Self::encode) does with raw
+    /// forms. The action must be of this space's kind.
+    pub fn encode_action(&self, action: Action<'_>, features: &mut [f32]) {
+        match (self, action) {
+            (Space::Box { .. }, Action::Continuous(values)) => features.copy_from_slice(values),
+            (Space::Discrete { .. }, Action::Discrete(value)) => {
+                features.fill(0.0);
+                features[value] = 1.0;
+            }
+            (Space::MultiDiscrete { sizes }, Action::MultiDiscrete(values)) => {
+                features.fill(0.0);
+                let mut start = 0;
+                for (value, size) in values.iter().zip(sizes) {
+                    features[start + value] = 1.0;
+                    start += size;
+                }
+            }
+            (space, action) => unreachable!("{action:?} was not made for {space}"),
+        }
+    }
+
     /// Whether the raw form belongs to this space.
     pub fn contains(&self, raw: &[f32]) -> bool {
         let in_range = |value: f32, n: usize| value.fract() == 0.0 && value >= 0.0 && value < n as f32;

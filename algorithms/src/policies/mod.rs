@@ -1,9 +1,27 @@
 //! Distributions over actions, and networks that parametrise them.
+//!
+//! A [`Policy`] is made for an environment's spaces: a network from observations to the parameters
+//! of a distribution, and the [`Distribution`] that the action space asks for. It is used in two
+//! ways. [`Policy::record`] gives distributions on the tape, for losses made of log-probabilities,
+//! entropies and divergences; [`Policy::act`] draws actions on the host, one row or many, without
+//! tape or allocation. Off-policy learners with bounded actions have a [`SquashedPolicy`] instead.
 
 mod action_box;
+mod categorical;
+mod diagonal_gaussian;
+mod distribution;
+mod fisher;
+mod policy;
 pub mod squashed_gaussian;
 mod squashed_policy;
+#[cfg(test)]
+mod tests;
 
 pub use action_box::{ActionBox, uniform};
+pub use categorical::Categorical;
+pub use diagonal_gaussian::DiagonalGaussian;
+pub use distribution::Distribution;
+pub use fisher::FisherProduct;
+pub use policy::{NetworkConfig, Policy};
 pub use squashed_gaussian::SquashedGaussian;
 pub use squashed_policy::SquashedPolicy;

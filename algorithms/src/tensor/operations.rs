@@ -53,7 +53,9 @@ pub trait Operations<S: Shape, D: Device, T: Tape<D>>: Sized {
 
 impl<S: Shape, D: Device, T: Tape<D>> Operations<S, D, T> for Tensor<S, D, T> {
     fn detach(&self) -> Tensor<S, D> {
-        self.retaped::<NoTape>()
+        // The product is a tensor with an identity of its own. Without it, dfdx would take the
+        // derivative of a later recorded operation with respect to this constant for the original's.
+        self.retaped::<NoTape>() * 1.0
     }
 
     fn branch(&self) -> Self {
@@ -197,7 +199,9 @@ impl<D: Device, T: Tape<D>> MatrixOperations<D, T> for Matrix<D, T> {
     }
 
     fn columns(self, range: Range<usize>) -> Self {
-        self.slice((.., range))
+        // dfdx 0.13's backward of a slice on the CPU overwrites the gradient of what was sliced
+        // instead of adding to it: the product is a tensor that nothing else is taken from.
+        (self * 1.0).slice((.., range))
     }
 
     fn only_column(self) -> Vector<D, T> {
@@ -323,4 +327,29 @@ pub fn gradient_of<S: Shape, D: Device>(
 ) -> Result<Vec<f32>, Error> {
     gradients.try_alloc_for(tensor).map_err(failed::<D>)?;
     Ok(gradients.get(tensor).as_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Cpu;
+
+    #[test]
+    fn a_detached_tensor_is_a_constant_beside_the_original() {
+        let x = Cpu::open().unwrap().vector(&[2.0, -3.0]).unwrap();
+        let recorded = x.clone().recorded();
+        let constant = recorded.detach();
+        let (_, mut gradients) = backward((recorded * constant).sum_all(), "product").unwrap();
+        assert_eq!(gradient_of(&mut gradients, &x).unwrap(), [2.0, -3.0]);
+    }
+
+    #[test]
+    fn columns_taken_twice_add_their_gradients() {
+        let x = Cpu::open().unwrap().matrix(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3).unwrap();
+        let recorded = x.clone().recorded();
+        let first = recorded.branch().columns(0..2) * 10.0;
+        let second = recorded.columns(1..3);
+        let (_, mut gradients) = backward((first + second).sum_all(), "sum").unwrap();
+        assert_eq!(gradient_of(&mut gradients, &x).unwrap(), [10.0, 11.0, 1.0, 10.0, 11.0, 1.0]);
+    }
 }

@@ -1,0 +1,307 @@
+//! A network and the distribution that it parametrises.
+
+use assay_environments::{
+    Actions, Space,
+    parameters::{ParameterError, require},
+    random::{Seed, Stream},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Categorical, DiagonalGaussian, Distribution, categorical, diagonal_gaussian};
+use crate::{
+    Checkpoint, Error, Mode,
+    networks::{Activation, DenseConfig, DenseStack, Initialisation},
+    tensor::{
+        self, Device, Gradients, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, Tape,
+        Vector, VectorOperations,
+    },
+};
+
+/// A state-dependent log standard deviation is kept within these bounds, as is customary since
+/// Haarnoja et al. 2018 (arXiv 1812.05905).
+pub(super) const LOG_STD_BOUNDS: (f32, f32) = (-20.0, 2.0);
+
+/// The networks of a learner with a policy and a value function: two stacks of the same form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Units of each hidden layer of either network. 64, 64 in Schulman et al. 2017.
+    pub hidden: Vec<usize>,
+    /// After every hidden layer. Tanh in Schulman et al. 2017.
+    pub activation: Activation,
+    /// The logarithm of a Gaussian policy's standard deviation at the start. 0 in common
+    /// implementations.
+    pub initial_log_std: f64,
+    /// Whether a Gaussian policy's standard deviation is an output of the network rather than one
+    /// free number per dimension. Off in Schulman et al. 2015 and 2017.
+    pub state_dependent_std: bool,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        NetworkConfig {
+            hidden: vec![64, 64],
+            activation: Activation::Tanh,
+            initial_log_std: 0.0,
+            state_dependent_std: false,
+        }
+    }
+}
+
+impl NetworkConfig {
+    /// Errors when a layer has no units, or the initial standard deviation is out of range.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        self.stack(1.0).validate("network")?;
+        let log_std = self.initial_log_std;
+        require("network.initial_log_std", log_std, (-20.0..=2.0).contains(&log_std), "from -20 to 2")
+    }
+
+    /// A network of this form whose last layer starts with `output_gain`. Orthogonal weights with
+    /// gain √2, biases zero.
+    pub fn stack(&self, output_gain: f64) -> DenseConfig {
+        DenseConfig {
+            hidden: self.hidden.clone(),
+            activation: self.activation,
+            initialisation: Initialisation::Orthogonal { hidden_gain: std::f64::consts::SQRT_2, output_gain },
+            ..DenseConfig::default()
+        }
+    }
+}
+
+/// What the network's outputs mean.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Head {
+    /// Logits of independent categorical parts of these sizes.
+    Categorical { sizes: Vec<usize> },
+    /// Means; the log standard deviations are free parameters.
+    Gaussian { width: usize },
+    /// Means, and beside them log standard deviations.
+    GaussianWithStd { width: usize },
+}
+
+/// A stochastic policy π(a|s) for the spaces of an environment.
+pub struct Policy<D: Device> {
+    pub(super) network: DenseStack<D>,
+    pub(super) head: Head,
+    /// Log standard deviations that do not depend on the state.
+    pub(super) log_std: Option<Parameters<D>>,
+}
+
+impl<D: Device> Policy<D> {
+    /// A policy with freshly drawn weights (from the stream `"policy initialisation"` of `seed`),
+    /// nearly the same in every state: the last layer starts with gain 0.01. Its parameters are
+    /// called `policy/…`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn new(
+        device: &D,
+        observations: &Space,
+        actions: &Space,
+        config: &NetworkConfig,
+        seed: Seed,
+    ) -> Result<Self, Error> {
+        let head = match actions {
+            Space::Discrete { n } => Head::Categorical { sizes: vec![*n] },
+            Space::MultiDiscrete { sizes } => Head::Categorical { sizes: sizes.clone() },
+            Space::Box { low, .. } if config.state_dependent_std => {
+                Head::GaussianWithStd { width: low.len() }
+            }
+            Space::Box { low, .. } => Head::Gaussian { width: low.len() },
+        };
+        let outputs = match &head {
+            Head::Categorical { sizes } => sizes.iter().sum(),
+            Head::Gaussian { width } => *width,
+            Head::GaussianWithStd { width } => 2 * width,
+        };
+        let log_std = match head {
+            Head::Gaussian { width } => {
+                let values = vec![config.initial_log_std as f32; width];
+                Some(Parameters::free(device, "policy/log_std", &values)?)
+            }
+            _ => None,
+        };
+        let mut stream = seed.stream("policy initialisation");
+        let stack = config.stack(0.01);
+        let network =
+            DenseStack::new(device, "policy", observations.features(), outputs, &stack, &mut stream)?;
+        Ok(Policy { network, head, log_std })
+    }
+
+    /// A copy under another name, with gradients of its own: a behaviour policy, an old policy.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn duplicate(&self, name: &str) -> Result<Self, Error> {
+        let log_std = self.log_std.as_ref().map(|x| x.duplicate(&format!("{name}/log_std")));
+        Ok(Policy {
+            network: self.network.duplicate(name)?,
+            head: self.head.clone(),
+            log_std: log_std.transpose()?,
+        })
+    }
+
+    /// The distributions in the states of `observations` (rows × features), recorded on a new tape:
+    /// the start of a loss. Derivatives reach the policy's parameters.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn record(&self, observations: Matrix<D>) -> Result<Distribution<D, Recording<D>>, Error> {
+        let log_std = self.log_std.as_ref().map(|x| x.tensor().recorded());
+        Ok(self.distribution_of(self.network.record(observations)?, log_std))
+    }
+
+    /// The distributions in the states of `observations` (rows × features), without a tape.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn distribution(&self, observations: Matrix<D>) -> Result<Distribution<D>, Error> {
+        let log_std = self.log_std.as_ref().map(|x| x.tensor().detach());
+        Ok(self.distribution_of(self.network.forward(observations)?, log_std))
+    }
+
+    fn distribution_of<T: Tape<D>>(
+        &self,
+        outputs: Matrix<D, T>,
+        log_std: Option<Vector<D, T>>,
+    ) -> Distribution<D, T> {
+        match (&self.head, log_std) {
+            (Head::Categorical { sizes }, _) => {
+                Distribution::Categorical(Categorical { logits: outputs, sizes: sizes.clone() })
+            }
+            (Head::Gaussian { .. }, Some(log_std)) => {
+                let (rows, _) = tensor::shape(&outputs);
+                let log_std = log_std.repeat_rows(rows);
+                Distribution::DiagonalGaussian(DiagonalGaussian { mean: outputs, log_std })
+            }
+            (Head::Gaussian { width } | Head::GaussianWithStd { width }, _) => {
+                // The network's tape goes with the standard deviations, which every quantity uses;
+                // the entropy has no use for the mean.
+                let (low, high) = LOG_STD_BOUNDS;
+                let mean = outputs.branch().columns(0..*width);
+                let log_std = outputs.columns(*width..2 * width).clamp(low, high);
+                Distribution::DiagonalGaussian(DiagonalGaussian { mean, log_std })
+            }
+        }
+    }
+
+    /// Chooses an action for every row of `observations` (rows × features), on the host. Where
+    /// `log_probs` is given, it receives the actions' log-probabilities. `scratch` may hold
+    /// anything; it is there to be reused.
+    pub fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+        mut log_probs: Option<&mut [f32]>,
+        scratch: &mut Vec<f32>,
+    ) {
+        let columns = self.network.outputs();
+        scratch.resize(observations.len() / self.network.inputs() * columns, 0.0);
+        self.network.infer(observations, scratch);
+        let free_log_std = self.log_std.as_ref().map(Parameters::values);
+        for (row, outputs) in scratch.chunks_exact_mut(columns).enumerate() {
+            let log_prob = match (&self.head, &mut *actions) {
+                (Head::Categorical { sizes }, Actions::Discrete(actions)) => {
+                    act_categorical(sizes, outputs, mode, rng, &mut actions[row..=row])
+                }
+                (Head::Categorical { sizes }, Actions::MultiDiscrete { values, width }) => {
+                    let action = &mut values[row * *width..][..*width];
+                    act_categorical(sizes, outputs, mode, rng, action)
+                }
+                (_, Actions::Continuous { values, width }) => {
+                    let (mean, log_std) = outputs.split_at_mut(*width);
+                    log_std.iter_mut().for_each(|x| *x = x.clamp(LOG_STD_BOUNDS.0, LOG_STD_BOUNDS.1));
+                    let log_std = free_log_std.as_deref().map_or(&*log_std, |free| free);
+                    let action = &mut values[row * *width..][..*width];
+                    match mode {
+                        Mode::Sample => diagonal_gaussian::sample(mean, log_std, rng, action),
+                        Mode::Greedy => diagonal_gaussian::mode(mean, log_std, action),
+                    }
+                }
+                (head, actions) => unreachable!("{actions:?} were not made for {head:?}"),
+            };
+            if let Some(log_probs) = &mut log_probs {
+                log_probs[row] = log_prob;
+            }
+        }
+    }
+
+    /// The policy's modules: the network and, if there are any, free log standard deviations.
+    pub fn parameters(&self) -> Vec<&Parameters<D>> {
+        std::iter::once(self.network.parameters()).chain(&self.log_std).collect()
+    }
+
+    /// The policy's modules, for an optimiser: in the order of [`parameters`](Self::parameters).
+    pub fn parameters_mut(&mut self) -> Vec<&mut Parameters<D>> {
+        std::iter::once(self.network.parameters_mut()).chain(&mut self.log_std).collect()
+    }
+
+    /// All parameters in one vector: the modules of [`parameters`](Self::parameters) one after the
+    /// other.
+    pub fn flat_parameters(&self) -> Vec<f32> {
+        self.parameters().iter().flat_map(|module| module.values().to_vec()).collect()
+    }
+
+    /// Replaces all parameters by those of such a vector.
+    ///
+    /// # Panics
+    /// When the vector has another length.
+    pub fn set_flat_parameters(&mut self, values: &[f32]) {
+        let mut rest = values;
+        for module in self.parameters_mut() {
+            let (values, after) = rest.split_at(module.len());
+            module.set_values(values);
+            rest = after;
+        }
+        assert!(rest.is_empty(), "{} parameters too many", rest.len());
+    }
+
+    /// The gradient with respect to all parameters, in the order of
+    /// [`flat_parameters`](Self::flat_parameters); zero where the loss does not depend on one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn flat_gradient(&self, gradients: &mut Gradients<D>) -> Result<Vec<f32>, Error> {
+        let mut flat = Vec::new();
+        for module in self.parameters() {
+            flat.extend(module.gradient(gradients)?);
+        }
+        Ok(flat)
+    }
+
+    /// Writes the parameters.
+    pub fn save(&self, checkpoint: &mut Checkpoint) {
+        self.parameters().iter().for_each(|parameters| parameters.save(checkpoint));
+    }
+
+    /// Puts saved parameters back.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when a part is absent or has another shape.
+    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.parameters_mut().into_iter().try_for_each(|parameters| parameters.load(checkpoint))
+    }
+}
+
+/// Chooses a value for every part and returns their joint log-probability.
+fn act_categorical(
+    sizes: &[usize],
+    logits: &[f32],
+    mode: Mode,
+    rng: &mut Stream,
+    action: &mut [usize],
+) -> f32 {
+    let mut log_prob = 0.0;
+    for (value, part) in action.iter_mut().zip(categorical::parts(sizes)) {
+        let logits = &logits[part];
+        let (chosen, its_log_prob) = match mode {
+            Mode::Sample => categorical::sample(logits, rng),
+            Mode::Greedy => categorical::mode(logits),
+        };
+        *value = chosen;
+        log_prob += its_log_prob;
+    }
+    log_prob
+}
