@@ -10,8 +10,8 @@
 //! statement = "Example is on par with PPO or better."
 //! seeds = [10, 20, 30]             # looks: stop after 10 seeds if decided, else after 20, else 30
 //! confidence = 0.95
-//! metric = "final_return"          # "area_under_curve", { steps_to = { level = 0.9 } }, { named = … }
-//! direction = "at_least_as_good"   # or "better"
+//! metric = "final-return"          # "area-under-curve", { steps-to = { level = 0.9 } }, { named = … }
+//! direction = "at-least-as-good"   # or "better"
 //! margin = { fraction = 0.05 }     # of the tasks' reference ranges; or { absolute = 20.0 }
 //! evaluation = { episodes = 20 }   # as in an experiment
 //!
@@ -119,7 +119,7 @@ pub struct Task {
 
 /// Which side of the threshold is claimed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// Not worse than the baseline by more than the margin (non-inferiority).
     #[default]
@@ -130,7 +130,7 @@ pub enum Direction {
 
 /// How much of a difference matters; not negative.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Margin {
     /// In the metric's own unit; for claims about one task.
     Absolute(f64),

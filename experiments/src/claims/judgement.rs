@@ -13,7 +13,7 @@ use crate::statistics::{
 
 /// Whether a claim holds here. The order is from against the claim to for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The effect is on the other side of the threshold.
     NotReproduced,

@@ -7,7 +7,7 @@ use crate::statistics::{Curves, Scores, StatisticsError};
 
 /// One number per run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Metric {
     /// The return of the last evaluation: the last checkpoint, not the best.
     #[default]

@@ -8,7 +8,7 @@ use super::Scores;
 
 /// How scores are summarised (Agarwal et al. 2021, arXiv 2108.13264, section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Aggregate {
     /// The mean of all scores: every task weighs the same, and one outlier can dominate.
     Mean,

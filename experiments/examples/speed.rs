@@ -1,0 +1,161 @@
+//! Assay's side of the speed comparison with Python: one workload for so many seconds, and one line
+//! of JSON with what was done in how long. `experiments/comparison/compare.py` runs it.
+//!
+//! ```text
+//! cargo run --release --example speed -- ppo-cartpole 15
+//! ```
+
+use std::{error::Error, process::ExitCode, time::Instant};
+
+use assay_algorithms::catalogue::{self, DeviceKind};
+use assay_environments::{Actions, BatchedStep, catalogue as environments, parameters, random::Seed};
+use toml::Table;
+
+/// Learning, measured in environment steps or in gradient steps.
+struct Workload {
+    name: &'static str,
+    algorithm: &'static str,
+    environment: &'static str,
+    /// The parameters, as TOML.
+    parameters: &'static str,
+    /// Environment steps before the clock starts.
+    warm_up: u64,
+    /// What is counted, per environment step.
+    count_per_step: f64,
+}
+
+/// The settings are those that `worker.py` gives to the Python implementations. Off-policy, every
+/// environment step has one update.
+const WORKLOADS: [Workload; 6] = [
+    Workload {
+        name: "ppo-cartpole",
+        algorithm: "ppo",
+        environment: "CartPole-v1",
+        parameters: "steps = 2048\nepochs = 10\nminibatch_size = 64\nnetwork.hidden = [64, 64]",
+        warm_up: 2048,
+        count_per_step: 1.0,
+    },
+    Workload {
+        name: "ppo-update",
+        algorithm: "ppo",
+        environment: "CartPole-v1",
+        parameters: "steps = 64\nepochs = 1000\nminibatch_size = 64\nnetwork.hidden = [64, 64]",
+        warm_up: 64,
+        count_per_step: 1000.0 / 64.0,
+    },
+    off_policy("sac-pendulum-256", "sac", "hidden = [256, 256]\nbatch_size = 256\nlearning_starts = 256"),
+    off_policy("sac-pendulum-64", "sac", "hidden = [64, 64]\nbatch_size = 256\nlearning_starts = 256"),
+    off_policy("td3-pendulum-256", "td3", "hidden = [256, 256]\nbatch_size = 256\nlearning_starts = 256"),
+    off_policy("td3-pendulum-64", "td3", "hidden = [64, 64]\nbatch_size = 256\nlearning_starts = 256"),
+];
+
+const fn off_policy(name: &'static str, algorithm: &'static str, parameters: &'static str) -> Workload {
+    Workload { name, algorithm, environment: "Pendulum-v1", parameters, warm_up: 500, count_per_step: 1.0 }
+}
+
+/// Stepping alone: the workload's name and the copies that are stepped as one.
+const STEPPING: &str = "cartpole-step";
+const COPIES: usize = 1024;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [name, seconds] = arguments.as_slice() else {
+        return Err("usage: speed WORKLOAD SECONDS".into());
+    };
+    let seconds: f64 = seconds.parse()?;
+    let (count, time) = if name == STEPPING {
+        step_cartpole(seconds)?
+    } else {
+        let known = || WORKLOADS.iter().map(|w| w.name).chain([STEPPING]);
+        let workload = WORKLOADS.iter().find(|w| w.name == name);
+        learn(workload.ok_or_else(|| parameters::unknown("workload", name, known()))?, seconds)?
+    };
+    let memory = peak_memory().map_or("null".to_owned(), |bytes| bytes.to_string());
+    let Elapsed { seconds, cpu_seconds } = time;
+    println!(
+        "{{\"count\": {count}, \"seconds\": {seconds}, \"cpu_seconds\": {cpu_seconds}, \"peak_memory\": {memory}}}"
+    );
+    Ok(())
+}
+
+/// A start, by the clock and by the processor time spent until then.
+struct Start(Instant, f64);
+
+struct Elapsed {
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+impl Start {
+    fn now() -> Self {
+        Start(Instant::now(), cpu_seconds())
+    }
+
+    fn elapsed(&self) -> Elapsed {
+        Elapsed { seconds: self.0.elapsed().as_secs_f64(), cpu_seconds: cpu_seconds() - self.1 }
+    }
+}
+
+/// Whole iterations of the learner for at least so many seconds.
+fn learn(workload: &Workload, seconds: f64) -> Result<(f64, Elapsed), Box<dyn Error>> {
+    let seed = Seed::new(0);
+    let environment = environments::make(workload.environment, &Table::new(), 1, seed)?;
+    let parameters: Table = workload.parameters.parse()?;
+    let mut learner = catalogue::make(workload.algorithm, &parameters, environment, seed, DeviceKind::Cpu)?;
+    while learner.steps() < workload.warm_up {
+        learner.advance()?;
+    }
+    let (first, start) = (learner.steps(), Start::now());
+    while start.0.elapsed().as_secs_f64() < seconds {
+        learner.advance()?;
+    }
+    let elapsed = start.elapsed();
+    Ok(((learner.steps() - first) as f64 * workload.count_per_step, elapsed))
+}
+
+/// Batched steps of CartPole with random actions drawn beforehand.
+fn step_cartpole(seconds: f64) -> Result<(f64, Elapsed), Box<dyn Error>> {
+    let seed = Seed::new(0);
+    let mut environment = environments::make("CartPole-v1", &Table::new(), COPIES, seed)?;
+    let mut step = BatchedStep::new(environment.as_ref());
+    environment.reset(&mut step.observations)?;
+    let mut rng = seed.stream("actions");
+    let mut actions = vec![Actions::zeros(environment.action_space(), COPIES); 100];
+    actions.iter_mut().for_each(|batch| environment.action_space().sample(&mut rng, batch));
+    let mut round = || actions.iter().try_for_each(|batch| environment.step(batch, &mut step));
+    round()?; // the warm-up
+    let (mut rounds, start) = (0, Start::now());
+    while start.0.elapsed().as_secs_f64() < seconds {
+        round()?;
+        rounds += 1;
+    }
+    let elapsed = start.elapsed();
+    Ok(((rounds * actions.len() * COPIES) as f64, elapsed))
+}
+
+/// The processor time of this process so far, in seconds to a hundredth; 0 where the system does
+/// not say.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name in brackets, which may hold anything, come the state and ten numbers, and then
+    // the time in the program and in the system, in hundredths of a second.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// The most memory that this process has held, in bytes; `None` where the system does not say.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
