@@ -1,1 +1,35 @@
-//! theory
+//! Exact answers for finite decision problems, in `f64`.
+//!
+//! Everything here is computed from the tables of a
+//! [`FiniteMdp`](assay_environments::tabular::FiniteMdp), never from samples, so that what a learner
+//! reaches can be compared with what is true. Discounted problems have stationary policies: arrays
+//! state × action whose rows sum to one. Problems with a horizon H have policies step × state ×
+//! action; a stationary policy is used on them through
+//! [`broadcast`](ndarray::ArrayRef::broadcast).
+//!
+//! | module | what |
+//! |---|---|
+//! | [`policy`] | uniform, softmax and greedy policies |
+//! | [`evaluation`] | values, action values and advantages of a policy |
+//! | [`planning`] | optimal policies: value iteration, policy iteration, backward induction |
+//! | [`occupancy`] | how often a policy is where, and the performance-difference lemma |
+//! | [`regularised`] | the same with an entropy bonus |
+//! | [`gradient`] | policy gradient, Fisher information and natural gradient of a softmax policy |
+//! | [`regret`] | how much worse than optimal |
+//! | [`coverage`] | concentrability and distribution mismatch |
+//! | [`rate`] | the slope of a convergence curve on log-log axes, with its interval |
+
+pub mod coverage;
+pub mod evaluation;
+pub mod gradient;
+pub mod occupancy;
+pub mod planning;
+pub mod policy;
+pub mod rate;
+pub mod regret;
+pub mod regularised;
+
+mod bellman;
+mod error;
+
+pub use error::Error;

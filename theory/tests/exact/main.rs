@@ -1,0 +1,6 @@
+//! The exact layer against itself, on 1,000 random problems of each kind, and against closed forms.
+
+mod discounted;
+mod horizon;
+mod known_values;
+mod problems;
