@@ -2,7 +2,7 @@
 //!
 //! A [`Claim`] names an algorithm, the baselines it is compared with, the tasks, a metric, and by
 //! how much the algorithm must be better, or may be worse. It is a file under
-//! `experiments/claims/`:
+//! `experiments/claims/`, and [`find`] gives it by name:
 //!
 //! ```toml
 //! name = "example"
@@ -26,6 +26,7 @@
 //! environment = { name = "CartPole-v1", copies = 8 }
 //! budget = 100_000                 # environment steps
 //! reference = { low = 22.0, high = 500.0 }
+//! published = 500.0                # optional: a baseline that needs no runs
 //! parameters.ppo = { epochs = 20 } # on this task only, over the algorithm's own
 //! ```
 //!
@@ -38,10 +39,12 @@
 //! baseline, and over the looks as [`Spending`](crate::statistics::Spending) says. So neither many
 //! baselines nor many looks make a false verdict more likely.
 
+mod committed;
 mod judgement;
 mod metric;
 mod read;
 
+pub use committed::{find, names};
 pub use judgement::{Comparison, Judgement, Verdict};
 pub use metric::Metric;
 pub use read::ClaimError;
@@ -112,10 +115,17 @@ pub struct Task {
     /// Two values of the metric that span what matters, for example a random policy's return and
     /// the best one known. For [`Metric::StepsTo`], two returns.
     pub reference: Reference,
+    /// A value of the metric that somebody has published, as a further baseline called `published`
+    /// that needs no runs. Its own uncertainty is unknown and not in the interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<f64>,
     /// Parameters on this task only, by the algorithm's label, over its own parameters.
     #[serde(default)]
     pub parameters: Table,
 }
+
+/// The label of the baseline that [`Task::published`] is.
+pub const PUBLISHED: &str = "published";
 
 /// Which side of the threshold is claimed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,9 +176,14 @@ impl Claim {
         label(&self.algorithm)
     }
 
-    /// The baselines' labels.
+    /// The labels of the baselines that are run.
     pub fn baseline_labels(&self) -> impl Iterator<Item = &str> {
         self.baselines.iter().map(label)
+    }
+
+    /// The published values, one per task; `None` where the claim has none.
+    fn published(&self) -> Option<Vec<f64>> {
+        self.tasks.iter().map(|task| task.published).collect()
     }
 
     /// The experiment behind one task with so many seeds, as the table that an experiment's file
@@ -284,7 +299,9 @@ mod tests {
             ("low = 20.0", "low = 500.0", "`high` is 500; allowed: a finite number above 500"),
             ("parameters.ours", "parameters.our", "`our` (did you mean `ours`?); known: ours, ppo"),
             ("name = \"ppo\"", "name = \"ours\"", "`label` is ours"),
-            ("name = \"ppo\"", "", "`baselines` is one without a name"),
+            ("name = \"ppo\"", "", "`algorithm` is without a name"),
+            ("name = \"ppo\"", "name = \"published\"", "`label` is published"),
+            ("budget = 2000", "budget = 2000\npublished = 1.0", "`published` is given for 1 tasks"),
             ("\"Author 2020\"", "\"\"", "`paper` is empty"),
             ("seeds", "sedes", "unknown field of claim `sedes` (did you mean `seeds`?)"),
             ("= \"better\"", "=", "not TOML"),

@@ -5,7 +5,7 @@ use std::fmt;
 use assay_environments::parameters::require;
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, ClaimError, Direction, Margin};
+use super::{Claim, ClaimError, Direction, Margin, PUBLISHED};
 use crate::statistics::{
     Aggregate, Bootstrap, Estimate, Scores, Spending, StatisticsError, difference,
     probability_of_improvement_interval,
@@ -83,7 +83,8 @@ pub struct Judgement {
 
 impl Claim {
     /// The verdict on scores of the claim's metric, in its own unit, for the algorithm and for each
-    /// baseline in the claim's order; tasks as in the claim.
+    /// baseline that is run, in the claim's order; tasks as in the claim. The published baseline, if
+    /// there is one, comes last in the judgement.
     ///
     /// Errors when the number of runs is none of the claim's looks, or numbers of tasks, runs or
     /// baselines do not fit. The bootstrap's resamples and seed are used, its confidence is not.
@@ -113,8 +114,16 @@ impl Claim {
                 verdict: Verdict::of(&effect, self.direction, self.margin.value()),
             })
         };
-        let comparisons: Vec<Comparison> =
-            self.baseline_labels().zip(baselines).map(compare).collect::<Result<_, ClaimError>>()?;
+        let published = self.published().map(|values| {
+            Scores::from_tasks(&values.into_iter().map(|value| vec![value; seeds]).collect::<Vec<_>>())
+        });
+        let published = published.transpose()?;
+        let comparisons: Vec<Comparison> = self
+            .baseline_labels()
+            .zip(baselines)
+            .chain(published.iter().map(|scores| (PUBLISHED, scores)))
+            .map(compare)
+            .collect::<Result<_, ClaimError>>()?;
         // The weakest link decides: the order of verdicts is from against to for.
         let verdict = comparisons.iter().map(|c| c.verdict).min().unwrap_or(Verdict::Undecided);
         Ok(Judgement { verdict, comparisons, seeds, confidence: bootstrap.confidence() })
@@ -128,7 +137,8 @@ impl Claim {
         require("seeds", seeds, look.is_some(), &allowed)?;
         let previous = look.filter(|&i| i > 0).map_or(0, |i| looks[i - 1]);
         let most = looks.last().copied().unwrap_or_default();
-        let error_per_baseline = (1.0 - self.confidence) / self.baselines.len() as f64;
+        let baselines = self.baselines.len() + usize::from(self.published().is_some());
+        let error_per_baseline = (1.0 - self.confidence) / baselines as f64;
         Ok(Spending::new(1.0 - error_per_baseline, most)?.confidence_at(previous, seeds)?)
     }
 
@@ -239,6 +249,19 @@ mod tests {
         let judgement = judge(&claim, &HIGH, &[&LOW, &HIGH]);
         assert_eq!(judgement.comparisons[0].verdict, Verdict::Reproduced);
         assert_eq!(judgement.verdict, judgement.comparisons[1].verdict);
+    }
+
+    #[test]
+    fn a_published_value_is_a_baseline_without_runs() {
+        let mut claim = claim("a", &["b"], Direction::AtLeastAsGood, Margin::Absolute(0.5));
+        claim.tasks[0].published = Some(5.0);
+        let judgement = judge(&claim, &HIGH, &[&LOW]);
+        assert_eq!(judgement.comparisons[1].baseline, "published");
+        assert!((judgement.comparisons[1].effect.value - 0.075).abs() < 1e-12, "{judgement:?}");
+        assert_eq!(judgement.verdict, Verdict::Reproduced);
+        assert!((judgement.confidence - 0.9875).abs() < 1e-12);
+        claim.tasks[0].published = Some(7.0);
+        assert_eq!(judge(&claim, &HIGH, &[&LOW]).verdict, Verdict::NotReproduced);
     }
 
     #[test]

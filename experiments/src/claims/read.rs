@@ -3,7 +3,7 @@
 use assay_environments::parameters::{self, ParameterError, require};
 use thiserror::Error as ThisError;
 
-use super::{Claim, Margin, Metric, label};
+use super::{Claim, Margin, Metric, PUBLISHED, label};
 use crate::statistics::StatisticsError;
 
 /// A claim that cannot be read, or scores that it cannot be judged by.
@@ -67,14 +67,18 @@ impl Claim {
     }
 
     fn validate_contenders(&self) -> Result<(), ClaimError> {
-        require("algorithm", "without a name", !self.label().is_empty(), "name = \"…\"")?;
-        require("baselines", "empty", !self.baselines.is_empty(), "at least one")?;
-        let mut known = vec![self.label()];
-        for baseline in &self.baselines {
-            let label = label(baseline);
-            require("baselines", "one without a name", !label.is_empty(), "name = \"…\" in each")?;
-            let unique = !known.contains(&label);
-            require("label", label, unique, "a label that no other algorithm of the claim has")?;
+        let published = self.tasks.iter().filter(|task| task.published.is_some()).count();
+        let any = !self.baselines.is_empty() || published > 0;
+        require("baselines", "empty", any, "at least one, or a published value")?;
+        let whole = published == 0 || published == self.tasks.len();
+        require("published", format!("given for {published} tasks"), whole, "for all tasks or for none")?;
+        let mut known: Vec<&str> = Vec::new();
+        for algorithm in std::iter::once(&self.algorithm).chain(&self.baselines) {
+            let label = label(algorithm);
+            require("algorithm", "without a name", !label.is_empty(), "name = \"…\" in each")?;
+            let unique = label != PUBLISHED && !known.contains(&label);
+            let allowed = "a label that no other algorithm of the claim has, and not `published`";
+            require("label", label, unique, allowed)?;
             known.push(label);
         }
         for name in self.tasks.iter().flat_map(|task| task.parameters.keys()) {
@@ -91,6 +95,8 @@ impl Claim {
             let allowed = "1 and more, below 2^63";
             require("budget", task.budget, (1..=i64::MAX as u64).contains(&task.budget), allowed)?;
             task.reference.validate()?;
+            let published = task.published.unwrap_or_default();
+            require("published", published, published.is_finite(), "a finite number")?;
             for (label, parameters) in &task.parameters {
                 require(label, parameters, parameters.is_table(), "a table of parameters")?;
             }

@@ -1,0 +1,74 @@
+//! The claims of this project: the files under `experiments/claims/`.
+
+use assay_environments::parameters::unknown;
+
+use super::{Claim, ClaimError};
+
+/// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
+const CLAIMS: [(&str, &str); 1] = [("sac-pendulum", include_str!("../../claims/sac-pendulum.toml"))];
+
+/// The names of all claims, in the order in which they are listed to users.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CLAIMS.iter().map(|(name, _)| *name)
+}
+
+/// The claim called `name`. Errors with the nearest spelling when there is none.
+pub fn find(name: &str) -> Result<Claim, ClaimError> {
+    let found = CLAIMS.iter().find(|(known, _)| *known == name);
+    Claim::parse(found.ok_or_else(|| unknown("claim", name, names()))?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_listed_under_its_claims_name() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("claims");
+        let files: BTreeSet<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
+            .collect();
+        assert_eq!(files, names().map(str::to_owned).collect());
+        for name in names() {
+            assert_eq!(find(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_claim_is_named_with_the_nearest_spelling() {
+        let message = find("sac-pendulm").unwrap_err().to_string();
+        assert!(message.contains("did you mean `sac-pendulum`?"), "{message}");
+    }
+
+    /// Scales and published values of the classic-control tasks come from the recorded references,
+    /// not from memory: 0 is a random policy, 1 the best published return.
+    #[test]
+    fn references_and_published_values_are_the_recorded_ones() {
+        let record: Value = serde_json::from_str(include_str!("../../references/returns.json")).unwrap();
+        let returns = |section: &str, environment: &str, algorithm: Option<&str>| -> Vec<f64> {
+            let runs = record[section]["runs"].as_array().unwrap().iter();
+            runs.filter(|run| run["environment"] == environment)
+                .filter(|run| algorithm.is_none_or(|name| run["algorithm"] == name))
+                .map(|run| run["mean_return"].as_f64().unwrap())
+                .collect()
+        };
+        for claim in names().map(|name| find(name).unwrap()) {
+            for task in &claim.tasks {
+                let environment = task.environment["name"].as_str().unwrap();
+                let Some(&random) = returns("random_policy", environment, None).first() else { continue };
+                let best = returns("published", environment, None).into_iter().fold(f64::MIN, f64::max);
+                assert_eq!((task.reference.low, task.reference.high), (random, best), "{}", claim.name);
+                if let Some(published) = task.published {
+                    let algorithm = claim.algorithm["name"].as_str();
+                    assert_eq!(returns("published", environment, algorithm), [published], "{}", claim.name);
+                }
+            }
+        }
+    }
+}
