@@ -11,7 +11,7 @@ use assay_environments::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Learner, random, sac,
+    Error, Learner, mdpo, random, sac, td3,
     tensor::{Cpu, Device},
 };
 
@@ -117,10 +117,15 @@ fn make_as<C: Configuration>(
 pub fn entries() -> &'static [Entry] {
     const ENTRIES: &[Entry] = &[
         Entry::of::<random::Config>("random", "Uniformly random actions: what no learning achieves"),
+        Entry::of::<mdpo::off_policy::Config>(
+            "mdpo-off-policy",
+            "Mirror descent policy optimisation from replay (Tomar et al. 2022)",
+        ),
         Entry::of::<sac::Config>(
             "sac",
             "Soft actor-critic with a learned temperature (Haarnoja et al. 2018)",
         ),
+        Entry::of::<td3::Config>("td3", "Twin delayed deterministic policy gradient (Fujimoto et al. 2018)"),
     ];
     ENTRIES
 }

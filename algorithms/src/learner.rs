@@ -51,3 +51,36 @@ pub struct Report {
     /// The training episodes that ended in this iteration, in order.
     pub episodes: Vec<Episode>,
 }
+
+/// Means of named measurements over an iteration.
+pub(crate) struct Means<const N: usize> {
+    names: [&'static str; N],
+    sums: [f64; N],
+    counts: [u32; N],
+}
+
+impl<const N: usize> Means<N> {
+    /// No measurements yet of what is called `names`.
+    pub(crate) fn new(names: [&'static str; N]) -> Self {
+        Means { names, sums: [0.0; N], counts: [0; N] }
+    }
+
+    /// Adds a measurement of `name`, one of the names.
+    pub(crate) fn add(&mut self, name: &'static str, value: f32) {
+        let index = self.names.iter().position(|known| *known == name);
+        let index = index.unwrap_or_else(|| unreachable!("`{name}` is not among {:?}", self.names));
+        self.sums[index] += f64::from(value);
+        self.counts[index] += 1;
+    }
+
+    /// Adds the mean of `values` as a measurement of `name`.
+    pub(crate) fn add_mean(&mut self, name: &'static str, values: &[f32]) {
+        self.add(name, values.iter().sum::<f32>() / values.len() as f32);
+    }
+
+    /// The means in the order of the names; NaN where nothing was measured.
+    pub(crate) fn metrics(&self) -> Vec<(&'static str, f64)> {
+        let means = self.sums.iter().zip(&self.counts).map(|(sum, count)| sum / f64::from(*count));
+        self.names.into_iter().zip(means).collect()
+    }
+}

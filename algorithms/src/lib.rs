@@ -24,6 +24,7 @@ pub mod random;
 pub mod replay;
 pub mod rollout;
 pub mod sac;
+pub mod td3;
 pub mod tensor;
 pub mod value_function;
 

@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Checkpoint, Error, Learner, Mode, Report,
     catalogue::Configuration,
+    learner::Means,
     networks::{Activation, DenseConfig, Ensemble, Initialisation},
     optimisers::{Adam, AdamConfig},
-    policies::{self, SquashedPolicy, squashed_gaussian::fill_normal},
-    replay::{Collector, Minibatch, TransitionBatch},
+    policies::{
+        SquashedPolicy,
+        squashed_gaussian::{Sample, fill_normal},
+    },
+    replay::{self, Collector, Minibatch},
     tensor::{
-        Device, Matrix, MatrixOperations, Operations, Parameters, Record, Scalar, Tape, Vector,
+        Device, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, Scalar, Tape, Vector,
         VectorOperations, backward, join_columns, shape,
     },
 };
@@ -23,33 +27,35 @@ use crate::{
 /// The algorithm's name in messages and checkpoints.
 const NAME: &str = "sac";
 
-/// The settings of soft actor-critic. The sources are the page's table.
+/// The settings of soft actor-critic. The defaults are the paper's (Table 1) where it gives one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Steps of each copy of the environment in one iteration: how often progress is reported.
-    /// What is learned does not depend on it.
+    /// Steps of each copy of the environment in one iteration: how often progress is reported,
+    /// without effect on what is learned. At least 1.
     pub steps: usize,
     /// Environment steps, over all copies, that are taken uniformly at random before anything is
-    /// learned.
+    /// learned. Stable-Baselines3: 100.
     pub learning_starts: u64,
-    /// Steps of each copy between two rounds of gradient steps.
+    /// Steps of each copy between two rounds of gradient steps, at least 1. Paper: 1.
     pub train_every: u64,
-    /// Gradient steps in a round.
+    /// Gradient steps in a round, at least 1. Paper: 1.
     pub gradient_steps: usize,
-    /// Transitions in a gradient step.
+    /// Transitions in a gradient step, at least 1. Paper: 256.
     pub batch_size: usize,
-    /// Transitions that are remembered.
+    /// Transitions that are remembered, at least 1. Paper: one million.
     pub replay_capacity: usize,
-    /// Discount factor γ per step.
+    /// Discount γ per step, 0 to 1. Paper: 0.99.
     pub discount: f64,
-    /// Rate τ at which the target critics follow the critics, per gradient step.
+    /// Rate τ at which the target critics follow the critics, per gradient step; above 0, at most
+    /// 1. Paper: 0.005.
     pub target_rate: f64,
-    /// Learning rate of Adam for the policy, the critics and the temperature.
+    /// Step size of Adam for the policy, the critics and the temperature; positive. Paper: 3e-4.
     pub learning_rate: f64,
-    /// The weight α of the entropy.
+    /// The weight α of the entropy. Paper: learned, with a target of −1 nat per dimension.
     pub temperature: Temperature,
-    /// Widths of the hidden layers of the policy and of the critics.
+    /// Units of each hidden layer of the policy and of the critics, followed by ReLU. Paper: 256,
+    /// 256.
     pub hidden: Vec<usize>,
 }
 
@@ -92,10 +98,7 @@ impl Default for Config {
 impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
         require("steps", self.steps, self.steps > 0, "at least 1")?;
-        require("train_every", self.train_every, self.train_every > 0, "at least 1")?;
-        require("gradient_steps", self.gradient_steps, self.gradient_steps > 0, "at least 1")?;
-        require("batch_size", self.batch_size, self.batch_size > 0, "at least 1")?;
-        require("replay_capacity", self.replay_capacity, self.replay_capacity > 0, "at least 1")?;
+        self.settings().validate()?;
         require("discount", self.discount, (0.0..=1.0).contains(&self.discount), "0 to 1")?;
         let rate = self.target_rate;
         require("target_rate", rate, rate > 0.0 && rate <= 1.0, "above 0, at most 1")?;
@@ -126,6 +129,18 @@ impl Configuration for Config {
     }
 }
 
+impl Config {
+    fn settings(&self) -> replay::Settings {
+        replay::Settings {
+            learning_starts: self.learning_starts,
+            train_every: self.train_every,
+            gradient_steps: self.gradient_steps,
+            batch_size: self.batch_size,
+            replay_capacity: self.replay_capacity,
+        }
+    }
+}
+
 /// Names of what every iteration reports, in order; their meanings stand on the page.
 const METRICS: [&str; 5] = ["policy_loss", "critic_loss", "q_value", "entropy", "temperature"];
 
@@ -140,21 +155,10 @@ pub struct Sac<D: Device> {
     policy_optimiser: Adam<D>,
     critic_optimiser: Adam<D>,
     temperature: EntropyWeight<D>,
-    streams: Streams,
-    batch: TransitionBatch,
+    /// The noise of reparametrised actions.
+    noise_stream: Stream,
     noise: Vec<f32>,
     outputs: Vec<f32>,
-}
-
-/// Where the learner's own random numbers come from.
-#[derive(Clone, Serialize, Deserialize)]
-struct Streams {
-    /// Actions while collecting.
-    actions: Stream,
-    /// Which transitions are learned from.
-    replay: Stream,
-    /// The noise of reparametrised actions.
-    noise: Stream,
 }
 
 impl<D: Device> Sac<D> {
@@ -170,7 +174,7 @@ impl<D: Device> Sac<D> {
         device: D,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let collector = Collector::new(NAME, environment, config.replay_capacity)?;
+        let collector = Collector::new(NAME, environment, config.settings(), seed)?;
         let features = collector.environment().observation_space().features();
         let width = collector.action_box().width();
         let network = DenseConfig {
@@ -186,12 +190,7 @@ impl<D: Device> Sac<D> {
             policy_optimiser: Adam::new(AdamConfig::default(), &[policy.parameters()])?,
             critic_optimiser: Adam::new(AdamConfig::default(), &[critics.parameters()])?,
             temperature: EntropyWeight::new(&device, config.temperature, width)?,
-            streams: Streams {
-                actions: seed.stream("actions"),
-                replay: seed.stream("replay"),
-                noise: seed.stream("noise"),
-            },
-            batch: TransitionBatch::default(),
+            noise_stream: seed.stream("noise"),
             noise: vec![0.0; config.batch_size * width],
             outputs: Vec::new(),
             target_critics: critics.duplicate("target_critics")?,
@@ -205,76 +204,79 @@ impl<D: Device> Sac<D> {
 
     /// Standard normal numbers for the actions of a batch: (transitions × width).
     fn draw_noise(&mut self) -> Result<Matrix<D>, Error> {
-        fill_normal(&mut self.streams.noise, &mut self.noise);
+        fill_normal(&mut self.noise_stream, &mut self.noise);
         self.device.matrix(&self.noise, self.config.batch_size, self.collector.action_box().width())
     }
 
     /// One gradient step of temperature, critics and policy, and a soft update of the target
-    /// critics. Adds its measurements to `sums`.
-    fn gradient_step(&mut self, sums: &mut [f64; METRICS.len()]) -> Result<(), Error> {
-        let Config { batch_size, discount, target_rate, learning_rate, .. } = self.config;
-        self.batch.clear();
-        self.collector.replay().sample(batch_size, &mut self.streams.replay, &mut self.batch);
-        let batch = Minibatch::upload(&self.device, &self.batch)?;
+    /// critics.
+    fn gradient_step(&mut self, means: &mut Means<5>) -> Result<(), Error> {
+        let Config { target_rate, learning_rate, .. } = self.config;
+        let batch = self.collector.draw(&self.device)?;
         let temperature = self.temperature.value();
+        means.add("temperature", temperature);
 
         // The temperature, with ã ~ π(·|s).
         let noise = self.draw_noise()?;
         let sample = self.policy.record(batch.observations.clone())?.rsample(noise);
-        let log_probs = sample.log_probs.sum_columns();
-        let mean_log_prob = log_probs.detach().mean_all().to_host()[0];
+        let mean_log_prob = sample.log_probs.detach().sum_columns().mean_all().to_host()[0];
         self.temperature.step(mean_log_prob, learning_rate)?;
+        means.add("entropy", -mean_log_prob);
 
         // The critics, with a′ ~ π(·|s′).
         let noise = self.draw_noise()?;
+        let targets = self.targets(&batch, noise, temperature)?;
+        let values = self.critics.record_values(batch.state_actions.clone())?;
+        means.add_mean("q_value", &values.to_host());
+        let (loss, mut gradients) = backward(critic_loss(values, targets), "critic loss")?;
+        self.critic_optimiser.step(&mut [self.critics.parameters_mut()], &mut gradients, learning_rate)?;
+        means.add("critic_loss", loss);
+
+        // The policy, through ã.
+        let loss = self.policy_loss(&batch, sample, temperature)?;
+        let (loss, mut gradients) = backward(loss, "policy loss")?;
+        self.policy_optimiser.step(&mut [self.policy.parameters_mut()], &mut gradients, learning_rate)?;
+        means.add("policy_loss", loss);
+
+        self.target_critics.parameters_mut().blend(self.critics.parameters(), target_rate as f32)
+    }
+
+    /// y = r + γ (1 − d) (minᵢ Q̄ᵢ(s′, a′) − α log π(a′|s′)), with a′ drawn by `noise`.
+    fn targets(&self, batch: &Minibatch<D>, noise: Matrix<D>, temperature: f32) -> Result<Vector<D>, Error> {
         let next = self.policy.distribution(batch.next_observations.clone())?.rsample(noise);
         let inputs = join_columns(batch.next_observations.clone(), next.actions)?;
         let next_values = self.target_critics.values(inputs)?.min_rows();
-        let targets = batch.targets(discount, next_values - next.log_probs.sum_columns() * temperature);
-        let values = self.critics.record_values(batch.state_actions.clone())?;
-        let q_value = values.detach().mean_all().to_host()[0];
-        let (critic_loss, mut gradients) = backward(critic_loss(values, targets), "critic loss")?;
-        self.critic_optimiser.step(&mut [self.critics.parameters_mut()], &mut gradients, learning_rate)?;
+        let soft_values = next_values - next.log_probs.sum_columns() * temperature;
+        Ok(batch.targets(self.config.discount, soft_values))
+    }
 
-        // The policy, through ã.
-        let inputs = join_columns(batch.observations.recorded(), sample.actions)?;
+    /// J(π) = mean (α log π(ã|s) − minᵢ Qᵢ(s, ã)).
+    fn policy_loss(
+        &self,
+        batch: &Minibatch<D>,
+        sample: Sample<D, Recording<D>>,
+        temperature: f32,
+    ) -> Result<Scalar<D, Recording<D>>, Error> {
+        let inputs = join_columns(batch.observations.clone().recorded(), sample.actions)?;
         let values = self.critics.values_frozen(inputs)?.min_rows();
-        let loss = policy_loss(log_probs, values, temperature);
-        let (policy_loss, mut gradients) = backward(loss, "policy loss")?;
-        self.policy_optimiser.step(&mut [self.policy.parameters_mut()], &mut gradients, learning_rate)?;
-
-        self.target_critics.parameters_mut().blend(self.critics.parameters(), target_rate as f32)?;
-
-        let measured = [policy_loss, critic_loss, q_value, -mean_log_prob, temperature];
-        sums.iter_mut().zip(measured).for_each(|(sum, x)| *sum += f64::from(x));
-        Ok(())
+        Ok((sample.log_probs.sum_columns() * temperature - values).mean_all())
     }
 }
 
 impl<D: Device> Learner for Sac<D> {
     fn advance(&mut self) -> Result<Report, Error> {
         let mut report = Report::default();
-        let (mut sums, mut updates) = ([0.0; METRICS.len()], 0);
+        let mut means = Means::new(METRICS);
         for _ in 0..self.config.steps {
-            let (policy, rng, outputs) = (&self.policy, &mut self.streams.actions, &mut self.outputs);
-            let warming_up = self.collector.steps() < self.config.learning_starts;
-            let episodes = self.collector.step(|observations, actions| {
-                if warming_up {
-                    policies::uniform(rng, actions);
-                } else {
-                    policy.act(observations, Mode::Sample, rng, outputs, actions);
-                }
+            let episodes = self.collector.step(|observations, rng, actions| {
+                self.policy.act(observations, Mode::Sample, rng, &mut self.outputs, actions);
             })?;
             report.episodes.extend_from_slice(episodes);
-            if self.collector.learning_is_due(self.config.learning_starts, self.config.train_every) {
-                for _ in 0..self.config.gradient_steps {
-                    self.gradient_step(&mut sums).map_err(|e| e.after(self.collector.steps()))?;
-                    updates += 1;
-                }
+            for _ in 0..self.collector.updates_due() {
+                self.gradient_step(&mut means).map_err(|e| e.after(self.collector.steps()))?;
             }
         }
-        let means = sums.map(|sum| sum / f64::from(updates));
-        report.metrics.extend(METRICS.into_iter().zip(means));
+        report.metrics = means.metrics();
         Ok(report)
     }
 
@@ -289,9 +291,9 @@ impl<D: Device> Learner for Sac<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        self.collector.action_box().act(actions, |normalised| {
-            self.policy.act(observations, mode, rng, &mut Vec::new(), normalised);
-        });
+        let mut normalised = vec![0.0; actions.len() * self.collector.action_box().width()];
+        self.policy.act(observations, mode, rng, &mut Vec::new(), &mut normalised);
+        self.collector.action_box().write(&normalised, actions);
         Ok(())
     }
 
@@ -303,7 +305,7 @@ impl<D: Device> Learner for Sac<D> {
         self.policy_optimiser.save("policy_optimiser", checkpoint)?;
         self.critic_optimiser.save("critic_optimiser", checkpoint)?;
         self.temperature.save(checkpoint)?;
-        checkpoint.put_record("streams", &self.streams)
+        checkpoint.put_record("noise_stream", &self.noise_stream)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
@@ -314,7 +316,7 @@ impl<D: Device> Learner for Sac<D> {
         self.policy_optimiser.load("policy_optimiser", checkpoint)?;
         self.critic_optimiser.load("critic_optimiser", checkpoint)?;
         self.temperature.load(checkpoint)?;
-        self.streams = checkpoint.record("streams")?;
+        self.noise_stream = checkpoint.record("noise_stream")?;
         Ok(())
     }
 }
@@ -384,13 +386,4 @@ impl<D: Device> EntropyWeight<D> {
 fn critic_loss<D: Device, T: Tape<D>>(values: Matrix<D, T>, targets: Vector<D>) -> Scalar<D, T> {
     let (critics, _) = shape(&values);
     (values - targets.repeat_rows(critics)).square().mean_columns().sum_all() * 0.5
-}
-
-/// mean (α log π(ã|s) − Q(s, ã)).
-fn policy_loss<D: Device, T: Tape<D>>(
-    log_probs: Vector<D, T>,
-    values: Vector<D, T>,
-    temperature: f32,
-) -> Scalar<D, T> {
-    (log_probs * temperature - values).mean_all()
 }

@@ -17,6 +17,7 @@
 //! schedules ([`StepSize`]).
 
 mod divergence;
+pub mod off_policy;
 mod step_size;
 
 pub use divergence::{Divergence, exp_q, log_q};

@@ -52,13 +52,11 @@ impl ActionBox {
         }
     }
 
-    /// Fills a batch of the environment's actions with what `choose` writes on [−1, 1] (rows ×
-    /// width). Actions of another kind than a box's are left as they are.
-    pub fn act(&self, actions: &mut Actions, choose: impl FnOnce(&mut [f32])) {
+    /// Writes normalised actions as a batch of the environment's. The batch must be of this box's
+    /// space; another kind is left as it is.
+    pub fn write(&self, normalised: &[f32], actions: &mut Actions) {
         if let Actions::Continuous { values, .. } = actions {
-            let mut normalised = vec![0.0; values.len()];
-            choose(&mut normalised);
-            self.denormalise(&normalised, values);
+            self.denormalise(normalised, values);
         }
     }
 

@@ -1,78 +1,152 @@
-//! Acting in the environments, and remembering it.
+//! Acting in the environments, remembering it, and drawing from the memory.
 
-use assay_environments::{Actions, BatchedEnvironment, BatchedStep, Episode};
+use assay_environments::{
+    Actions, BatchedEnvironment, BatchedStep, Episode,
+    parameters::{ParameterError, require},
+    random::{Seed, Stream},
+};
+use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, Error, policies::ActionBox, replay::Replay};
+use crate::{
+    Checkpoint, Error,
+    policies::{ActionBox, uniform},
+    replay::{Minibatch, Replay, TransitionBatch},
+    tensor::Device,
+};
+
+/// How experience is gathered and learned from; a learner fills it from its own configuration,
+/// whose fields have the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Environment steps, over all copies, that are taken uniformly at random before anything is
+    /// learned.
+    pub learning_starts: u64,
+    /// Steps of each copy between two rounds of gradient steps; at least 1.
+    pub train_every: u64,
+    /// Gradient steps in a round; at least 1.
+    pub gradient_steps: usize,
+    /// Transitions in a gradient step; at least 1.
+    pub batch_size: usize,
+    /// Transitions that are remembered; at least 1.
+    pub replay_capacity: usize,
+}
+
+impl Settings {
+    /// Errors when a field is out of its range.
+    pub fn validate(&self) -> Result<(), ParameterError> {
+        let at_least_one = |field, x: u64| require(field, x, x > 0, "at least 1");
+        at_least_one("train_every", self.train_every)?;
+        at_least_one("gradient_steps", self.gradient_steps as u64)?;
+        at_least_one("batch_size", self.batch_size as u64)?;
+        at_least_one("replay_capacity", self.replay_capacity as u64)
+    }
+}
 
 /// The environments of an off-policy learner with continuous actions, and its memory of them.
 pub struct Collector {
+    settings: Settings,
     environment: Box<dyn BatchedEnvironment>,
     action_box: ActionBox,
     replay: Replay,
-    /// What the environments show now. Empty before the first step.
-    observations: Vec<f32>,
     /// The policy's actions, on [−1, 1]. Shape: copies × width.
     normalised: Vec<f32>,
     /// The same in the environment's units.
     actions: Actions,
     step: BatchedStep,
+    sample: TransitionBatch,
+    state: State,
+}
+
+/// What a checkpoint must hold beside environments and replay.
+#[derive(Clone, Serialize, Deserialize)]
+struct State {
+    /// What the environments show now. Empty before the first step.
+    observations: Vec<f32>,
     steps: u64,
+    /// Draws actions.
+    action_stream: Stream,
+    /// Draws transitions.
+    replay_stream: Stream,
 }
 
 impl Collector {
-    /// A collector for the algorithm called `algorithm` that has not started, with room for
-    /// `capacity` transitions. Errors when the action space is not a bounded box, or the memory
-    /// cannot be had.
+    /// A collector for the algorithm called `algorithm` that has not started. It draws from the
+    /// streams `"actions"` and `"replay"` of `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when the action space is not a bounded box, [`Error::Parameter`] when
+    /// the memory cannot be had.
     pub fn new(
         algorithm: &'static str,
         environment: Box<dyn BatchedEnvironment>,
-        capacity: usize,
+        settings: Settings,
+        seed: Seed,
     ) -> Result<Self, Error> {
         let action_box = ActionBox::new(algorithm, environment.action_space())?;
-        let actions = Actions::zeros(environment.action_space(), environment.copies());
         let features = environment.observation_space().features();
         Ok(Collector {
-            replay: Replay::new(features, action_box.width(), capacity)?,
-            observations: Vec::new(),
+            settings,
+            replay: Replay::new(features, action_box.width(), settings.replay_capacity)?,
             normalised: vec![0.0; environment.copies() * action_box.width()],
-            actions,
+            actions: Actions::zeros(environment.action_space(), environment.copies()),
             step: BatchedStep::new(&*environment),
-            steps: 0,
+            sample: TransitionBatch::default(),
+            state: State {
+                observations: Vec::new(),
+                steps: 0,
+                action_stream: seed.stream("actions"),
+                replay_stream: seed.stream("replay"),
+            },
             action_box,
             environment,
         })
     }
 
-    /// Steps every copy once and remembers the transitions. `choose` is given the observations
-    /// (copies × features) and writes the actions, on [−1, 1] (copies × width).
+    /// Steps every copy once and remembers the transitions. `act` is given the observations (copies
+    /// × features) and random numbers, and writes the actions, on [−1, 1] (copies × width); before
+    /// learning starts it is not asked, and actions are uniform.
     ///
     /// Returns the episodes that ended. Errors are those of the environment.
-    pub fn step(&mut self, choose: impl FnOnce(&[f32], &mut [f32])) -> Result<&[Episode], Error> {
-        if self.observations.is_empty() {
-            self.observations.resize(self.step.observations.len(), 0.0);
-            self.environment.reset(&mut self.observations)?;
+    pub fn step(&mut self, act: impl FnOnce(&[f32], &mut Stream, &mut [f32])) -> Result<&[Episode], Error> {
+        let state = &mut self.state;
+        if state.observations.is_empty() {
+            state.observations.resize(self.step.observations.len(), 0.0);
+            self.environment.reset(&mut state.observations)?;
         }
-        choose(&self.observations, &mut self.normalised);
-        if let Actions::Continuous { values, .. } = &mut self.actions {
-            self.action_box.denormalise(&self.normalised, values);
+        if state.steps < self.settings.learning_starts {
+            uniform(&mut state.action_stream, &mut self.normalised);
+        } else {
+            act(&state.observations, &mut state.action_stream, &mut self.normalised);
         }
+        self.action_box.write(&self.normalised, &mut self.actions);
         self.environment.step(&self.actions, &mut self.step)?;
-        self.replay.push_step(&self.observations, &self.normalised, &self.step);
-        self.observations.copy_from_slice(&self.step.observations);
-        self.steps += self.environment.copies() as u64;
+        self.replay.push_step(&state.observations, &self.normalised, &self.step);
+        state.observations.copy_from_slice(&self.step.observations);
+        state.steps += self.environment.copies() as u64;
         Ok(&self.step.episodes)
     }
 
-    /// Whether gradient steps follow the step just taken: after `learning_starts` environment
-    /// steps, and then after every `train_every` steps of each copy.
-    pub fn learning_is_due(&self, learning_starts: u64, train_every: u64) -> bool {
-        let rounds = self.steps / self.environment.copies() as u64;
-        self.steps > learning_starts && rounds.is_multiple_of(train_every)
+    /// How many gradient steps follow the step just taken.
+    pub fn updates_due(&self) -> usize {
+        let rounds = self.state.steps / self.environment.copies() as u64;
+        let due = self.state.steps > self.settings.learning_starts
+            && rounds.is_multiple_of(self.settings.train_every);
+        if due { self.settings.gradient_steps } else { 0 }
+    }
+
+    /// Draws a minibatch uniformly from what is remembered. There must have been a step.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn draw<D: Device>(&mut self, device: &D) -> Result<Minibatch<D>, Error> {
+        self.sample.clear();
+        self.replay.sample(self.settings.batch_size, &mut self.state.replay_stream, &mut self.sample);
+        Minibatch::upload(device, &self.sample)
     }
 
     /// Steps taken so far, over all copies.
     pub fn steps(&self) -> u64 {
-        self.steps
+        self.state.steps
     }
 
     /// What is remembered.
@@ -93,23 +167,23 @@ impl Collector {
     /// Writes the complete state, the memory included.
     pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         checkpoint.put_record("collector/environment", &self.environment.snapshot()?)?;
-        checkpoint.put_record("collector/state", &(self.steps, &self.observations))?;
+        checkpoint.put_record("collector/state", &self.state)?;
         self.replay.save("replay", checkpoint)
     }
 
     /// Puts a saved state back.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let snapshot: Vec<u8> = checkpoint.record("collector/environment")?;
-        let (steps, observations): (u64, Vec<f32>) = checkpoint.record("collector/state")?;
-        let expected = self.step.observations.len();
-        if !observations.is_empty() && observations.len() != expected {
+        let state: State = checkpoint.record("collector/state")?;
+        let (given, expected) = (state.observations.len(), self.step.observations.len());
+        if given != 0 && given != expected {
             return Err(Error::Checkpoint {
-                reason: format!("its observations are {} numbers; {expected} are needed", observations.len()),
+                reason: format!("its observations are {given} numbers; {expected} are needed"),
             });
         }
         self.replay.load("replay", checkpoint)?;
         self.environment.restore(&snapshot)?;
-        (self.steps, self.observations) = (steps, observations);
+        self.state = state;
         Ok(())
     }
 }

@@ -19,7 +19,7 @@
 mod collector;
 mod minibatch;
 
-pub use collector::Collector;
+pub use collector::{Collector, Settings};
 pub use minibatch::Minibatch;
 
 use assay_environments::{BatchedStep, parameters::ParameterError, random::Stream};

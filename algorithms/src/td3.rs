@@ -1,0 +1,319 @@
+#![doc = include_str!("../docs/td3.md")]
+
+use assay_environments::{
+    Actions, BatchedEnvironment,
+    parameters::{ParameterError, require},
+    random::{Seed, Stream},
+};
+use rand::Rng;
+use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Checkpoint, Error, Learner, Mode, Report,
+    catalogue::Configuration,
+    learner::Means,
+    networks::{Activation, DenseConfig, DenseStack, Ensemble, Initialisation},
+    optimisers::{Adam, AdamConfig},
+    policies::squashed_gaussian::fill_normal,
+    replay::{self, Collector, Minibatch},
+    tensor::{
+        Device, Matrix, MatrixOperations, Operations, Record, Recording, Scalar, Tape, Vector,
+        VectorOperations, backward, join_columns, shape,
+    },
+};
+
+/// The algorithm's name in messages and checkpoints.
+const NAME: &str = "td3";
+
+/// The settings of TD3. The defaults are those of the authors' published code, which later work
+/// compares with; the page has the paper's beside them. Noise is in units of half the action box.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Steps of each copy of the environment in one iteration: how often progress is reported,
+    /// without effect on what is learned. At least 1.
+    pub steps: usize,
+    /// Environment steps, over all copies, that are taken uniformly at random before anything is
+    /// learned. Authors' code: 25,000.
+    pub learning_starts: u64,
+    /// Steps of each copy between two rounds of gradient steps, at least 1. Paper: 1.
+    pub train_every: u64,
+    /// Gradient steps of the critics in a round, at least 1. Paper: 1.
+    pub gradient_steps: usize,
+    /// Transitions in a gradient step, at least 1. Authors' code: 256.
+    pub batch_size: usize,
+    /// Transitions that are remembered, at least 1. Authors' code: one million.
+    pub replay_capacity: usize,
+    /// Discount γ per step, 0 to 1. Paper: 0.99.
+    pub discount: f64,
+    /// Rate τ at which the target networks follow, per gradient step of the policy; above 0, at
+    /// most 1. Paper: 0.005.
+    pub target_rate: f64,
+    /// Step size of Adam for the policy and the critics; positive. Authors' code: 3e-4.
+    pub learning_rate: f64,
+    /// Gradient steps of the critics per gradient step of the policy and update of the target
+    /// networks, at least 1. Paper: 2.
+    pub policy_delay: u64,
+    /// Standard deviation σ of the noise on actions while collecting. Paper: 0.1.
+    pub exploration_noise: f64,
+    /// Standard deviation σ̃ of the noise on target actions. Paper: 0.2.
+    pub target_noise: f64,
+    /// Bound c of the noise on target actions. Paper: 0.5.
+    pub target_noise_clip: f64,
+    /// Units of each hidden layer of the policy and of the critics, followed by ReLU. Authors'
+    /// code: 256, 256.
+    pub hidden: Vec<usize>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            steps: 100,
+            learning_starts: 25_000,
+            train_every: 1,
+            gradient_steps: 1,
+            batch_size: 256,
+            replay_capacity: 1_000_000,
+            discount: 0.99,
+            target_rate: 0.005,
+            learning_rate: 3e-4,
+            policy_delay: 2,
+            exploration_noise: 0.1,
+            target_noise: 0.2,
+            target_noise_clip: 0.5,
+            hidden: vec![256, 256],
+        }
+    }
+}
+
+impl Configuration for Config {
+    fn validate(&self) -> Result<(), ParameterError> {
+        require("steps", self.steps, self.steps > 0, "at least 1")?;
+        self.settings().validate()?;
+        require("policy_delay", self.policy_delay, self.policy_delay > 0, "at least 1")?;
+        require("discount", self.discount, (0.0..=1.0).contains(&self.discount), "0 to 1")?;
+        let rate = self.target_rate;
+        require("target_rate", rate, rate > 0.0 && rate <= 1.0, "above 0, at most 1")?;
+        let rate = self.learning_rate;
+        require("learning_rate", rate, rate > 0.0 && rate.is_finite(), "positive and finite")?;
+        let not_negative =
+            |field, x: f64| require(field, x, x >= 0.0 && x.is_finite(), "finite, not negative");
+        not_negative("exploration_noise", self.exploration_noise)?;
+        not_negative("target_noise", self.target_noise)?;
+        not_negative("target_noise_clip", self.target_noise_clip)?;
+        require("hidden", format!("{:?}", self.hidden), !self.hidden.contains(&0), "positive widths")
+    }
+
+    fn learner<D: Device>(
+        self,
+        environment: Box<dyn BatchedEnvironment>,
+        seed: Seed,
+        device: D,
+    ) -> Result<Box<dyn Learner>, Error> {
+        Ok(Box::new(Td3::new(self, environment, seed, device)?))
+    }
+}
+
+impl Config {
+    fn settings(&self) -> replay::Settings {
+        replay::Settings {
+            learning_starts: self.learning_starts,
+            train_every: self.train_every,
+            gradient_steps: self.gradient_steps,
+            batch_size: self.batch_size,
+            replay_capacity: self.replay_capacity,
+        }
+    }
+}
+
+/// Names of what every iteration reports, in order; their meanings stand on the page.
+const METRICS: [&str; 3] = ["policy_loss", "critic_loss", "q_value"];
+
+/// TD3 at work.
+pub struct Td3<D: Device> {
+    config: Config,
+    device: D,
+    collector: Collector,
+    policy: DenseStack<D>,
+    target_policy: DenseStack<D>,
+    critics: Ensemble<D>,
+    target_critics: Ensemble<D>,
+    policy_optimiser: Adam<D>,
+    critic_optimiser: Adam<D>,
+    /// Gradient steps of the critics so far.
+    updates: u64,
+    /// The noise of target actions.
+    noise_stream: Stream,
+    noise: Vec<f32>,
+}
+
+impl<D: Device> Td3<D> {
+    /// The learner at its first step.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when a setting is out of range, [`Error::Unsupported`] when the action
+    /// space is not a bounded box, [`Error::Device`] when the device fails.
+    pub fn new(
+        config: Config,
+        environment: Box<dyn BatchedEnvironment>,
+        seed: Seed,
+        device: D,
+    ) -> Result<Self, Error> {
+        config.validate()?;
+        let collector = Collector::new(NAME, environment, config.settings(), seed)?;
+        let features = collector.environment().observation_space().features();
+        let width = collector.action_box().width();
+        let network = DenseConfig {
+            hidden: config.hidden.clone(),
+            activation: Activation::Relu,
+            initialisation: Initialisation::FanIn,
+            ..DenseConfig::default()
+        };
+        let policy_network = DenseConfig { output_activation: Activation::Tanh, ..network.clone() };
+        let mut rng = seed.stream("initialisation");
+        let policy = DenseStack::new(&device, "policy", features, width, &policy_network, &mut rng)?;
+        let critics = Ensemble::new(&device, "critics", 2, features + width, 1, &network, &mut rng)?;
+        Ok(Td3 {
+            target_policy: policy.duplicate("target_policy")?,
+            target_critics: critics.duplicate("target_critics")?,
+            policy_optimiser: Adam::new(AdamConfig::default(), &[policy.parameters()])?,
+            critic_optimiser: Adam::new(AdamConfig::default(), &[critics.parameters()])?,
+            updates: 0,
+            noise_stream: seed.stream("noise"),
+            noise: vec![0.0; config.batch_size * width],
+            config,
+            device,
+            collector,
+            policy,
+            critics,
+        })
+    }
+
+    /// One gradient step of the critics; every `policy_delay`-th time also one of the policy, and
+    /// a soft update of the target networks.
+    fn gradient_step(&mut self, means: &mut Means<3>) -> Result<(), Error> {
+        let Config { batch_size, learning_rate, .. } = self.config;
+        let batch = self.collector.draw(&self.device)?;
+
+        // The critics, towards the value of a smoothed target action.
+        fill_normal(&mut self.noise_stream, &mut self.noise);
+        let noise = self.device.matrix(&self.noise, batch_size, self.policy.outputs())?;
+        let targets = self.targets(&batch, noise)?;
+        let values = self.critics.record_values(batch.state_actions.clone())?;
+        means.add_mean("q_value", &values.to_host());
+        let (loss, mut gradients) = backward(critic_loss(values, targets), "critic loss")?;
+        self.critic_optimiser.step(&mut [self.critics.parameters_mut()], &mut gradients, learning_rate)?;
+        means.add("critic_loss", loss);
+
+        self.updates += 1;
+        if !self.updates.is_multiple_of(self.config.policy_delay) {
+            return Ok(());
+        }
+
+        // The policy, up the first critic.
+        let (loss, mut gradients) = backward(self.policy_loss(&batch)?, "policy loss")?;
+        self.policy_optimiser.step(&mut [self.policy.parameters_mut()], &mut gradients, learning_rate)?;
+        means.add("policy_loss", loss);
+
+        let rate = self.config.target_rate as f32;
+        self.target_critics.parameters_mut().blend(self.critics.parameters(), rate)?;
+        self.target_policy.parameters_mut().blend(self.policy.parameters(), rate)
+    }
+
+    /// y = r + γ (1 − d) minᵢ Q̄ᵢ(s′, a′), a′ = clip(π̄(s′) + clip(σ̃ ε, −c, c), −1, 1), for standard
+    /// normal `noise` ε.
+    fn targets(&self, batch: &Minibatch<D>, noise: Matrix<D>) -> Result<Vector<D>, Error> {
+        let bound = self.config.target_noise_clip as f32;
+        let noise = (noise * self.config.target_noise as f32).clamp(-bound, bound);
+        let actions = self.target_policy.forward(batch.next_observations.clone())?;
+        let actions = (actions + noise).clamp(-1.0, 1.0);
+        let inputs = join_columns(batch.next_observations.clone(), actions)?;
+        let next_values = self.target_critics.values(inputs)?.min_rows();
+        Ok(batch.targets(self.config.discount, next_values))
+    }
+
+    /// J(π) = −mean Q₁(s, π(s)).
+    fn policy_loss(&self, batch: &Minibatch<D>) -> Result<Scalar<D, Recording<D>>, Error> {
+        let actions = self.policy.record(batch.observations.clone())?;
+        let inputs = join_columns(batch.observations.clone().recorded(), actions)?;
+        Ok(self.critics.member_values_frozen(0, inputs)?.mean_all().negate())
+    }
+}
+
+impl<D: Device> Learner for Td3<D> {
+    fn advance(&mut self) -> Result<Report, Error> {
+        let mut report = Report::default();
+        let mut means = Means::new(METRICS);
+        let exploration_noise = self.config.exploration_noise as f32;
+        for _ in 0..self.config.steps {
+            let episodes = self.collector.step(|observations, rng, actions| {
+                self.policy.infer(observations, actions);
+                add_noise(exploration_noise, rng, actions);
+            })?;
+            report.episodes.extend_from_slice(episodes);
+            for _ in 0..self.collector.updates_due() {
+                self.gradient_step(&mut means).map_err(|e| e.after(self.collector.steps()))?;
+            }
+        }
+        report.metrics = means.metrics();
+        Ok(report)
+    }
+
+    fn steps(&self) -> u64 {
+        self.collector.steps()
+    }
+
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error> {
+        let mut normalised = vec![0.0; actions.len() * self.policy.outputs()];
+        self.policy.infer(observations, &mut normalised);
+        if mode == Mode::Sample {
+            add_noise(self.config.exploration_noise as f32, rng, &mut normalised);
+        }
+        self.collector.action_box().write(&normalised, actions);
+        Ok(())
+    }
+
+    fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
+        self.collector.save(checkpoint)?;
+        self.policy.parameters().save(checkpoint);
+        self.target_policy.parameters().save(checkpoint);
+        self.critics.parameters().save(checkpoint);
+        self.target_critics.parameters().save(checkpoint);
+        self.policy_optimiser.save("policy_optimiser", checkpoint)?;
+        self.critic_optimiser.save("critic_optimiser", checkpoint)?;
+        checkpoint.put_record("td3", &(self.updates, &self.noise_stream))
+    }
+
+    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.collector.load(checkpoint)?;
+        self.policy.parameters_mut().load(checkpoint)?;
+        self.target_policy.parameters_mut().load(checkpoint)?;
+        self.critics.parameters_mut().load(checkpoint)?;
+        self.target_critics.parameters_mut().load(checkpoint)?;
+        self.policy_optimiser.load("policy_optimiser", checkpoint)?;
+        self.critic_optimiser.load("critic_optimiser", checkpoint)?;
+        (self.updates, self.noise_stream) = checkpoint.record("td3")?;
+        Ok(())
+    }
+}
+
+/// Adds normal noise to normalised actions and clips them to [−1, 1].
+fn add_noise(deviation: f32, rng: &mut Stream, actions: &mut [f32]) {
+    for a in actions {
+        let noise: f32 = rng.sample(StandardNormal);
+        *a = (*a + deviation * noise).clamp(-1.0, 1.0);
+    }
+}
+
+/// Σᵢ mean (Qᵢ(s, a) − y)², for values (critics × transitions) and targets (transitions).
+fn critic_loss<D: Device, T: Tape<D>>(values: Matrix<D, T>, targets: Vector<D>) -> Scalar<D, T> {
+    let (critics, _) = shape(&values);
+    (values - targets.repeat_rows(critics)).square().mean_columns().sum_all()
+}
