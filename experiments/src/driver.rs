@@ -18,6 +18,7 @@ use crate::{
     Error, Run,
     averages::Averages,
     evaluation::{evaluate, summarise},
+    progress::Silent,
     records::files::{Appender, number},
     records::{self, EvaluationSummary, Failure, Folder, Machine, Status, Summary, events::EventWriter},
     timing::Timing,
@@ -79,6 +80,14 @@ pub struct Conditions<'a> {
     pub retry_failed: bool,
 }
 
+impl Default for Conditions<'static> {
+    /// Never stops and tells nobody; for tests and programs of one's own.
+    fn default() -> Self {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Conditions { stop: &NEVER, observer: &Silent, threads: 1, retry_failed: false }
+    }
+}
+
 /// What the driver remembers between iterations; a part of the checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Progress {
@@ -100,13 +109,25 @@ struct Progress {
 /// is the run's own end and recorded as a failure; an error of the file system is returned, and
 /// the run can be resumed.
 pub fn drive(run: &Run, folder: &Path, conditions: &Conditions<'_>) -> Result<Ending, Error> {
+    drive_in(run, || run.environment(&run.title()), folder, conditions)
+}
+
+/// As [`drive`], in an environment that need not be in the catalogue: `environment` makes the batch
+/// that the learner trains in. Whatever name and parameters `run` gives the environment are for the
+/// record only.
+pub fn drive_in(
+    run: &Run,
+    environment: impl FnOnce() -> Result<Box<dyn BatchedEnvironment>, Error>,
+    folder: &Path,
+    conditions: &Conditions<'_>,
+) -> Result<Ending, Error> {
     let folder = Folder::open(run, folder)?;
     let ending = match folder.status()? {
         Status::Finished(summary) => Ending::Finished(summary),
         Status::Failed(failure) if !conditions.retry_failed => Ending::Failed(failure),
         Status::Failed(_) | Status::Unfinished => {
             folder.remove_failure()?;
-            match Driver::open(run, &folder, conditions)?.go_on() {
+            match Driver::open(run, environment()?, &folder, conditions)?.go_on() {
                 Ok(ending) => ending,
                 Err(Interruption::Failure(failure)) => {
                     folder.write_json(records::FAILURE, &failure)?;
@@ -148,18 +169,20 @@ struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     /// Builds the learner and puts the last checkpoint back, where there is one.
-    fn open(run: &'a Run, folder: &'a Folder, conditions: &'a Conditions<'a>) -> Result<Self, Error> {
-        let title = run.title();
-        let environment = run.environment(&title)?;
+    fn open(
+        run: &'a Run,
+        environment: Box<dyn BatchedEnvironment>,
+        folder: &'a Folder,
+        conditions: &'a Conditions<'a>,
+    ) -> Result<Self, Error> {
         // Its randomness has nothing in common with the learner's.
         let evaluation_seed = Seed::new(run.seed).child("evaluation");
         let evaluation_environment = environment.replicate(run.evaluation.episodes, evaluation_seed);
-        let mut learner = run.learner(environment, &title)?;
+        let mut learner = run.learner(environment, &run.title())?;
         let mut progress = Progress::default();
         if let Some(checkpoint) = folder.checkpoint(&run.algorithm.name)? {
-            let path = folder.file(records::CHECKPOINT);
-            progress = checkpoint.record("driver").map_err(|e| Error::damaged(&path, e))?;
-            learner.load(&checkpoint).map_err(|e| Error::damaged(&path, e))?;
+            progress = checkpoint.record("driver").map_err(|e| folder.damaged_checkpoint(e))?;
+            learner.load(&checkpoint).map_err(|e| folder.damaged_checkpoint(e))?;
         }
         let steps = learner.steps();
         Machine::here(steps, conditions.threads).note(&folder.file(records::MACHINE))?;

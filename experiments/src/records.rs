@@ -169,11 +169,21 @@ impl Folder {
         let path = self.file(CHECKPOINT);
         match fs::read(&path) {
             Ok(bytes) => {
-                Checkpoint::from_bytes(&bytes, owner).map(Some).map_err(|e| Error::damaged(&path, e))
+                Checkpoint::from_bytes(&bytes, owner).map(Some).map_err(|e| self.damaged_checkpoint(e))
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::file("read", &path)(e)),
         }
+    }
+
+    /// A checkpoint that cannot be gone on from, and what to do about it.
+    pub(crate) fn damaged_checkpoint(&self, error: assay_algorithms::Error) -> Error {
+        let reason = match error {
+            assay_algorithms::Error::Checkpoint { reason } => reason,
+            error => error.to_string(),
+        };
+        let path = self.file(CHECKPOINT);
+        Error::damaged(&path, format!("{reason}; remove it to start the run again from its beginning"))
     }
 
     /// Replaces the checkpoint.
