@@ -1,0 +1,309 @@
+//! Maps of grids: a value in every cell, with a policy's arrows and the paths that agents took.
+
+use assay_environments::picture::{Anchor, Colour, Dash, Point};
+use plotters::{
+    element::Rectangle,
+    prelude::{ColorMap, ViridisRGB},
+};
+
+use crate::{
+    Error,
+    axis::{Axis, AxisLayout, decimal},
+    canvas::{Letters, Sheet, Trace, area, drawn, fill, line, place, write},
+    frame::{Frame, Margins, label_beside, readable_on, write_fitted},
+    style::{AXIS, AXIS_INK, CURVE, INK, LEADING, NEAR, Palette, SMALL, TEXT, TICK},
+};
+
+/// Width of the bar that explains the colours, in points, and its distance from the map.
+const BAR: f64 = 7.0;
+const BAR_GAP: f64 = 6.0;
+/// Colours in that bar.
+const BAR_STEPS: usize = 64;
+/// Colour of walls.
+const WALL: Colour = Colour::new(172, 172, 172);
+/// Width of the lines between cells, in points.
+const SEAM: f64 = 0.4;
+
+/// A grid with a value in every cell that is not a wall.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GridMap {
+    /// Number of columns.
+    pub columns: usize,
+    /// The values row by row, from the upper left cell; `None` where there is a wall.
+    pub values: Vec<Option<f64>>,
+    /// What the values are, with their unit.
+    pub label: String,
+    /// Whether the values are also written into the cells, as decimals.
+    pub decimals: Option<usize>,
+    /// Words in cells, such as `S` and `G`.
+    pub notes: Vec<Note>,
+    /// What a policy does in cells.
+    pub arrows: Vec<Arrow>,
+    /// Paths from cell to cell.
+    pub paths: Vec<Path>,
+}
+
+/// A cell: its row from 0 at the top, its column from 0 at the left.
+pub type Cell = (usize, usize);
+
+/// A word in a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// Where.
+    pub cell: Cell,
+    /// What it says.
+    pub text: String,
+}
+
+/// An arrow in a cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arrow {
+    /// Where.
+    pub cell: Cell,
+    /// Where it points: x to the right, y upwards. Only the direction counts; nothing is drawn
+    /// for the zero vector.
+    pub direction: [f64; 2],
+    /// From 0 to 1, for example the action's probability; the arrow's length is in proportion.
+    pub share: f64,
+}
+
+/// A path from cell to cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// Its name in the legend; none where it is empty.
+    pub label: String,
+    /// The cells in order.
+    pub cells: Vec<Cell>,
+}
+
+impl GridMap {
+    /// A map of `columns` columns of values, row by row from the upper left cell.
+    pub fn new(label: impl Into<String>, columns: usize, values: Vec<Option<f64>>) -> Self {
+        GridMap { columns, values, label: label.into(), ..GridMap::default() }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.columns.max(1)
+    }
+
+    pub(crate) fn check(&self, panel: &str) -> Result<(), Error> {
+        if self.values.iter().all(Option::is_none) || self.columns == 0 {
+            return Err(Error::Empty { part: panel.to_owned() });
+        }
+        let expected = self.values.len().next_multiple_of(self.columns);
+        if self.values.len() != expected {
+            let (part, given) = (panel.to_owned(), self.values.len());
+            return Err(Error::Length { part, what: "values", given, expected });
+        }
+        for (index, value) in self.values.iter().enumerate() {
+            if let Some(value) = value.filter(|value| Axis::default().check(&[*value], "", "").is_err()) {
+                return Err(Error::NonFinite { part: panel.to_owned(), what: "value", index, value });
+            }
+        }
+        for note in &self.notes {
+            self.check_cell(note.cell, || format!("note `{}` of {panel}", note.text))?;
+        }
+        for (i, arrow) in self.arrows.iter().enumerate() {
+            let part = || format!("arrow {i} of {panel}");
+            self.check_cell(arrow.cell, part)?;
+            let [x, y] = arrow.direction;
+            Axis::default().check(&[x, y, arrow.share], "number", &part())?;
+        }
+        for path in &self.paths {
+            let part = || format!("path `{}` of {panel}", path.label);
+            if path.cells.is_empty() {
+                return Err(Error::Empty { part: part() });
+            }
+            path.cells.iter().try_for_each(|&cell| self.check_cell(cell, part))?;
+        }
+        Ok(())
+    }
+
+    fn check_cell(&self, (row, column): Cell, part: impl Fn() -> String) -> Result<(), Error> {
+        let (rows, columns) = (self.rows(), self.columns);
+        if row < rows && column < columns {
+            return Ok(());
+        }
+        Err(Error::OutsideGrid { part: part(), row, column, rows, columns })
+    }
+
+    fn scale(&self, height: f64) -> AxisLayout {
+        Axis::default().laid_out(self.values.iter().copied().flatten(), 0.0, (height / 16.0) as usize)
+    }
+
+    /// Height of a map this wide: cells are square, and no map is more than half again as high as
+    /// it is wide.
+    pub(crate) fn height(&self, width: f64) -> f64 {
+        width * (self.rows() as f64 / self.columns as f64).min(1.5)
+    }
+
+    pub(crate) fn margins(&self, height: f64) -> Margins {
+        let bar = BAR_GAP + BAR + TICK + NEAR + self.scale(height).widest(SMALL);
+        Margins { left: NEAR, right: bar + label_beside(&self.label), top: 0.0, bottom: NEAR }
+    }
+
+    pub(crate) fn draw(&self, sheet: &Sheet<'_>, frame: Frame, palette: &Palette) -> Result<(), Error> {
+        let (rows, columns) = (self.rows() as f64, self.columns as f64);
+        // The largest rectangle of square cells in the frame, in its upper middle.
+        let side = (frame.width / columns).min(frame.height / rows);
+        let (width, height) = (side * columns, side * rows);
+        let frame = Frame { left: frame.left + (frame.width - width) / 2.0, width, height, ..frame };
+        let (x, y) = (flat(0.0, columns), flat(rows, 0.0));
+        let plane = frame.plane(sheet, &x, &y);
+        let scale = self.scale(height);
+        for (i, value) in self.values.iter().enumerate() {
+            let (column, row) = ((i % self.columns) as f64, (i / self.columns) as f64);
+            let colour = value.map_or(WALL, |value| shade(value, &scale));
+            let corners = [(column, row), (column + 1.0, row + 1.0)];
+            drawn(plane.draw(&Rectangle::new(corners, fill(colour, 1.0))))?;
+        }
+        for i in 0..=self.columns {
+            let x = frame.left + side * i as f64;
+            line(sheet, &[[x, frame.top], [x, frame.bottom()]], Colour::WHITE, SEAM)?;
+        }
+        for i in 0..=self.rows() {
+            let y = frame.top + side * i as f64;
+            line(sheet, &[[frame.left, y], [frame.right(), y]], Colour::WHITE, SEAM)?;
+        }
+        let centre = |(row, column): Cell| {
+            [frame.left + side * (column as f64 + 0.5), frame.top + side * (row as f64 + 0.5)]
+        };
+        self.draw_arrows(sheet, side, centre, &scale)?;
+        self.draw_paths(sheet, side, centre, palette)?;
+        self.write_in_cells(sheet, side, centre, &scale)?;
+        self.draw_bar(sheet, frame, &scale)
+    }
+
+    /// The colour of what can be read or seen in a cell.
+    fn ink(&self, (row, column): Cell, scale: &AxisLayout) -> Colour {
+        let value = self.values[row * self.columns + column];
+        readable_on(value.map_or(WALL, |value| shade(value, scale)))
+    }
+
+    fn draw_arrows(
+        &self,
+        sheet: &Sheet<'_>,
+        side: f64,
+        centre: impl Fn(Cell) -> Point,
+        scale: &AxisLayout,
+    ) -> Result<(), Error> {
+        for arrow in &self.arrows {
+            let [dx, dy] = arrow.direction;
+            let (norm, length) = (dx.hypot(dy), 0.42 * side * arrow.share.clamp(0.0, 1.0));
+            if norm == 0.0 || length < 0.02 * side {
+                continue;
+            }
+            let [x, y] = centre(arrow.cell);
+            let (ux, uy) = (dx / norm, -dy / norm);
+            // A corner so far along the arrow and so far to its side.
+            let corner =
+                |along: f64, beside: f64| [x + along * ux - beside * uy, y + along * uy + beside * ux];
+            let (shaft, head) = (0.025 * side, 0.09 * side);
+            let neck = (length - 0.16 * side).max(0.0);
+            let corners = [
+                corner(0.0, shaft),
+                corner(neck, shaft),
+                corner(neck, head),
+                corner(length, 0.0),
+                corner(neck, -head),
+                corner(neck, -shaft),
+                corner(0.0, -shaft),
+            ];
+            area(sheet, &corners, self.ink(arrow.cell, scale))?;
+        }
+        Ok(())
+    }
+
+    fn draw_paths(
+        &self,
+        sheet: &Sheet<'_>,
+        side: f64,
+        centre: impl Fn(Cell) -> Point,
+        palette: &Palette,
+    ) -> Result<(), Error> {
+        for (i, path) in self.paths.iter().enumerate() {
+            let (colour, dash) = palette.look(&path.label);
+            // Paths lie beside each other where they share cells.
+            let aside = 0.14 * side * (i as f64 - (self.paths.len() - 1) as f64 / 2.0);
+            let points: Vec<Point> = path.cells.iter().map(|&c| centre(c).map(|v| v + aside)).collect();
+            let trace = |colour, width, dash| {
+                let points = points.iter().copied().map(place).collect();
+                drawn(sheet.draw(&Trace { points, colour, width, dash }))
+            };
+            trace(Colour::WHITE, 2.2 * CURVE, Dash::Solid)?;
+            trace(colour, 1.2 * CURVE, dash)?;
+            for (end, half) in [(points.first(), 1.6), (points.last(), 2.4)] {
+                let Some(&[x, y]) = end else { continue };
+                let square = |half: f64| {
+                    [[x - half, y - half], [x + half, y - half], [x + half, y + half], [x - half, y + half]]
+                };
+                area(sheet, &square(half + 0.6), Colour::WHITE)?;
+                area(sheet, &square(half), colour)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_in_cells(
+        &self,
+        sheet: &Sheet<'_>,
+        side: f64,
+        centre: impl Fn(Cell) -> Point,
+        scale: &AxisLayout,
+    ) -> Result<(), Error> {
+        let size = SMALL.min(0.32 * side);
+        if let Some(decimals) = self.decimals {
+            // Under an arrow or a word, in the middle otherwise.
+            let taken = |cell: Cell| {
+                self.arrows.iter().any(|arrow| arrow.cell == cell)
+                    || self.notes.iter().any(|note| note.cell == cell)
+            };
+            for (i, value) in self.values.iter().enumerate() {
+                let Some(value) = *value else { continue };
+                let cell = (i / self.columns, i % self.columns);
+                let [x, y] = centre(cell);
+                let y = if taken(cell) { y + 0.34 * side } else { y };
+                let letters = Letters::new(size, self.ink(cell, scale), Anchor::Middle);
+                write(sheet, [x, y], &decimal(value, decimals), letters)?;
+            }
+        }
+        for note in &self.notes {
+            let letters = Letters::new(TEXT.min(0.6 * side), self.ink(note.cell, scale), Anchor::Middle);
+            write_fitted(sheet, centre(note.cell), &note.text, side, letters)?;
+        }
+        Ok(())
+    }
+
+    /// The bar that explains the colours.
+    fn draw_bar(&self, sheet: &Sheet<'_>, map: Frame, scale: &AxisLayout) -> Result<(), Error> {
+        let frame = Frame { left: map.right() + BAR_GAP, width: BAR, ..map };
+        for i in 0..BAR_STEPS {
+            // Each colour reaches up to the top and is covered by the next, so that no seams show.
+            let share = |i: usize| scale.low + (scale.high - scale.low) * i as f64 / BAR_STEPS as f64;
+            let (bottom, colour) = (frame.y(scale, share(i)), shade((share(i) + share(i + 1)) / 2.0, scale));
+            let (left, right, top) = (frame.left, frame.right(), frame.top);
+            area(sheet, &[[left, bottom], [right, bottom], [right, top], [left, top]], colour)?;
+        }
+        for tick in &scale.ticks {
+            let y = frame.y(scale, tick.position);
+            line(sheet, &[[frame.right(), y], [frame.right() + TICK, y]], AXIS_INK, AXIS)?;
+            let at = [frame.right() + TICK + NEAR, y];
+            tick.label.draw(sheet, at, Letters::new(SMALL, INK, Anchor::Start))?;
+        }
+        let right = frame.right() + TICK + NEAR + scale.widest(SMALL) + NEAR + LEADING * TEXT / 2.0;
+        let letters = Letters { upwards: true, ..Letters::new(TEXT, INK, Anchor::Middle) };
+        write_fitted(sheet, [right, frame.top + frame.height / 2.0], &self.label, frame.height, letters)
+    }
+}
+
+/// An axis without ticks.
+fn flat(low: f64, high: f64) -> AxisLayout {
+    AxisLayout { low, high, ticks: Vec::new() }
+}
+
+/// The colour of a value: viridis, which is even in lightness and safe for the colour-blind.
+fn shade(value: f64, scale: &AxisLayout) -> Colour {
+    let colour = ViridisRGB.get_color_normalized(value as f32, scale.low as f32, scale.high as f32);
+    Colour::new(colour.0, colour.1, colour.2)
+}
