@@ -12,11 +12,14 @@
 //! | [`tabular`] | finite decision processes with their exact tables |
 //! | [`probe`] | five tiny problems with known values, for finding faults in learners |
 //!
-//! [`catalogue`] makes any of them by name.
+//! [`catalogue`] makes any of them by name. With the feature `gym-rs`, the module `gym_rs` runs the
+//! environments of the crate of that name.
 
 pub mod catalogue;
 pub mod classic;
 pub mod conformance;
+#[cfg(feature = "gym-rs")]
+pub mod gym_rs;
 pub mod parameters;
 pub mod picture;
 pub mod probe;
