@@ -52,7 +52,7 @@ pub use read::ClaimError;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::statistics::Reference;
+use crate::{Error, experiment::Experiment, statistics::Reference};
 
 /// A claim. Made by [`Claim::parse`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -186,11 +186,16 @@ impl Claim {
         self.tasks.iter().map(|task| task.published).collect()
     }
 
-    /// The experiment behind one task with so many seeds, as the table that an experiment's file
-    /// would hold: the algorithm first, then the baselines, each with the task's parameters over
-    /// its own. It is called `name-1`, `name-2`, … after the claim, or as the claim where there is
-    /// one task only. Panics when there is no such task.
-    pub fn experiment(&self, task: usize, seeds: usize) -> Table {
+    /// The experiment behind one task with so many seeds: the algorithm first, then the baselines,
+    /// each with the task's parameters over its own. It is called `name-1`, `name-2`, … after the
+    /// claim, or as the claim where there is one task only. More seeds leave the runs of fewer as
+    /// they are. Panics when there is no such task.
+    pub fn experiment(&self, task: usize, seeds: usize) -> Result<Experiment, Error> {
+        Experiment::from_table(self.table(task, seeds), &format!("claim {}", self.name))
+    }
+
+    /// The same as an experiment's file would have it.
+    fn table(&self, task: usize, seeds: usize) -> Table {
         let Task { environment, budget, parameters, .. } = &self.tasks[task];
         let name =
             if self.tasks.len() == 1 { self.name.clone() } else { format!("{}-{}", self.name, task + 1) };
@@ -279,8 +284,8 @@ mod tests {
         "#
         .parse()
         .unwrap();
-        assert_eq!(example().experiment(1, 20), expected);
-        let first = example().experiment(0, 10);
+        assert_eq!(example().table(1, 20), expected);
+        let first = example().table(0, 10);
         assert_eq!(first["algorithm"][1]["parameters"]["epochs"], Value::Integer(3));
         assert_eq!(first["name"], Value::from("example-1"));
     }

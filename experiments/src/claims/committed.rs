@@ -5,7 +5,10 @@ use assay_environments::parameters::unknown;
 use super::{Claim, ClaimError};
 
 /// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
-const CLAIMS: [(&str, &str); 1] = [("sac-pendulum", include_str!("../../claims/sac-pendulum.toml"))];
+const CLAIMS: [(&str, &str); 2] = [
+    ("mdpo-off-policy", include_str!("../../claims/mdpo-off-policy.toml")),
+    ("sac-pendulum", include_str!("../../claims/sac-pendulum.toml")),
+];
 
 /// The names of all claims, in the order in which they are listed to users.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -37,6 +40,17 @@ mod tests {
         assert_eq!(files, names().map(str::to_owned).collect());
         for name in names() {
             assert_eq!(find(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn every_claim_is_made_of_valid_experiments() {
+        for claim in names().map(|name| find(name).unwrap()) {
+            for task in 0..claim.tasks.len() {
+                let few = claim.experiment(task, claim.seeds[0]).unwrap();
+                assert_eq!(few.algorithms.len(), 1 + claim.baselines.len());
+                assert_eq!(few.seeds.len(), claim.seeds[0]);
+            }
         }
     }
 
