@@ -32,6 +32,8 @@ mod checkpoint;
 
 mod error;
 mod learner;
+#[cfg(test)]
+mod testing;
 
 pub use checkpoint::Checkpoint;
 pub use error::Error;

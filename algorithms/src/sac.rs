@@ -387,3 +387,117 @@ fn critic_loss<D: Device, T: Tape<D>>(values: Matrix<D, T>, targets: Vector<D>) 
     let (critics, _) = shape(&values);
     (values - targets.repeat_rows(critics)).square().mean_columns().sum_all() * 0.5
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        replay::TransitionBatch,
+        tensor::Cpu,
+        testing::{assert_gradient, minibatch, pendulum, transitions},
+    };
+
+    const ROWS: usize = 16;
+
+    /// A small learner with smooth networks, which finite differences need, and critics whose
+    /// targets differ from them.
+    fn smooth() -> (Sac<Cpu>, Minibatch<Cpu>, TransitionBatch, Stream) {
+        let seed = Seed::new(1);
+        let config = Config { hidden: vec![8], batch_size: ROWS, ..Config::default() };
+        let mut sac = Sac::new(config, pendulum(1, 1), seed, Cpu::open().unwrap()).unwrap();
+        let mut rng = seed.stream("test");
+        let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
+        let device = sac.device.clone();
+        sac.policy = SquashedPolicy::new(&device, "policy", 3, 1, &network, &mut rng).unwrap();
+        sac.critics = Ensemble::new(&device, "critics", 2, 4, 1, &network, &mut rng).unwrap();
+        sac.target_critics = Ensemble::new(&device, "critics", 2, 4, 1, &network, &mut rng).unwrap();
+        let transitions = transitions(3, 1, ROWS, &mut rng);
+        let batch = minibatch(&device, &transitions);
+        (sac, batch, transitions, rng)
+    }
+
+    #[test]
+    fn the_critics_gradient_agrees_with_finite_differences() {
+        let (mut sac, batch, ..) = smooth();
+        let noise = sac.draw_noise().unwrap();
+        let targets = sac.targets(&batch, noise, 0.3).unwrap();
+        let values = sac.critics.parameters().values().to_vec();
+        let mut loss = |values: &[f32]| {
+            sac.critics.parameters_mut().set_values(values);
+            let outputs = sac.critics.record_values(batch.state_actions.clone()).unwrap();
+            let (loss, mut gradients) = backward(critic_loss(outputs, targets.clone()), "loss").unwrap();
+            (loss, sac.critics.parameters().gradient(&mut gradients).unwrap())
+        };
+        let (_, gradient) = loss(&values);
+        assert_gradient("critics", &values, &gradient, |values| loss(values).0);
+    }
+
+    #[test]
+    fn the_policys_gradient_agrees_with_finite_differences() {
+        let (mut sac, batch, ..) = smooth();
+        let noise = sac.draw_noise().unwrap();
+        let values = sac.policy.parameters().values().to_vec();
+        let mut loss = |values: &[f32]| {
+            sac.policy.parameters_mut().set_values(values);
+            let policy = sac.policy.record(batch.observations.clone()).unwrap();
+            let loss = sac.policy_loss(&batch, policy.rsample(noise.clone()), 0.3).unwrap();
+            let (loss, mut gradients) = backward(loss, "loss").unwrap();
+            (loss, sac.policy.parameters().gradient(&mut gradients).unwrap())
+        };
+        let (_, gradient) = loss(&values);
+        assert_gradient("policy", &values, &gradient, |values| loss(values).0);
+    }
+
+    #[test]
+    fn targets_are_the_papers_equation_in_double_precision() {
+        let (mut sac, batch, transitions, _) = smooth();
+        let (noise, temperature) = (sac.draw_noise().unwrap(), 0.3);
+        let targets = sac.targets(&batch, noise.clone(), temperature).unwrap().to_host();
+        let policy = sac.policy.distribution(batch.next_observations.clone()).unwrap();
+        let (mean, log_std, noise) = (policy.mean.to_host(), policy.log_std.to_host(), noise.to_host());
+        for row in 0..ROWS {
+            let (noise, log_std) = (f64::from(noise[row]), f64::from(log_std[row]));
+            let u = f64::from(mean[row]) + log_std.exp() * noise;
+            let normal = -0.5 * noise * noise - log_std - 0.5 * (2.0 * std::f64::consts::PI).ln();
+            let log_prob = normal - (1.0 - u.tanh().powi(2)).ln();
+            let mut input = transitions.next_observations[3 * row..][..3].to_vec();
+            input.push(u.tanh() as f32);
+            let mut values = [0.0; 2];
+            sac.target_critics.infer(&input, &mut values);
+            let soft_value = f64::from(values[0].min(values[1])) - f64::from(temperature) * log_prob;
+            let continues = if row % 3 == 0 { 0.0 } else { 1.0 };
+            let expected = f64::from(transitions.rewards[row]) + 0.99 * continues * soft_value;
+            assert!((f64::from(targets[row]) - expected).abs() < 1e-5, "{}, {expected}", targets[row]);
+        }
+    }
+
+    #[test]
+    fn the_temperature_falls_above_the_target_entropy_and_rises_below_it() {
+        let learned = Temperature::Learned { initial: 0.5, target_entropy_per_dimension: -1.0 };
+        for (entropy, sign) in [(-1.0, -1.0), (-3.0, 1.0)] {
+            let mut weight = EntropyWeight::new(&Cpu::open().unwrap(), learned, 2).unwrap();
+            weight.step(-entropy, 0.01).unwrap();
+            // The first step of Adam has the length of the learning rate.
+            let change = (weight.value() / 0.5).ln();
+            assert!((change - sign * 0.01).abs() < 1e-5, "entropy {entropy}: {change}");
+        }
+        let fixed = Temperature::Fixed { value: 0.5 };
+        let mut weight = EntropyWeight::new(&Cpu::open().unwrap(), fixed, 2).unwrap();
+        weight.step(1.0, 0.01).unwrap();
+        assert_eq!(weight.value(), 0.5);
+    }
+
+    #[test]
+    fn a_gradient_step_moves_the_target_critics_by_the_target_rate() {
+        let (mut sac, ..) = smooth();
+        sac.config.steps = 101;
+        sac.config.learning_starts = 100;
+        let before = sac.target_critics.parameters().values().to_vec();
+        sac.advance().unwrap();
+        let critics = sac.critics.parameters().values();
+        let after = sac.target_critics.parameters().values();
+        for ((after, before), critic) in after.iter().zip(&before).zip(critics.iter()) {
+            assert_eq!(*after, (1.0 - 0.005) * before + 0.005 * critic);
+        }
+    }
+}

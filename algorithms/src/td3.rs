@@ -317,3 +317,113 @@ fn critic_loss<D: Device, T: Tape<D>>(values: Matrix<D, T>, targets: Vector<D>) 
     let (critics, _) = shape(&values);
     (values - targets.repeat_rows(critics)).square().mean_columns().sum_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        replay::TransitionBatch,
+        tensor::Cpu,
+        testing::{assert_gradient, minibatch, pendulum, transitions},
+    };
+
+    const ROWS: usize = 16;
+
+    /// A small learner with smooth networks, which finite differences need, and targets that
+    /// differ from what they follow.
+    fn smooth() -> (Td3<Cpu>, Minibatch<Cpu>, TransitionBatch, Stream) {
+        let seed = Seed::new(1);
+        let config = Config { hidden: vec![8], batch_size: ROWS, ..Config::default() };
+        let mut td3 = Td3::new(config, pendulum(1, 1), seed, Cpu::open().unwrap()).unwrap();
+        let mut rng = seed.stream("test");
+        let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
+        let bounded = DenseConfig { output_activation: Activation::Tanh, ..network.clone() };
+        let device = td3.device.clone();
+        td3.policy = DenseStack::new(&device, "policy", 3, 1, &bounded, &mut rng).unwrap();
+        td3.target_policy = DenseStack::new(&device, "policy", 3, 1, &bounded, &mut rng).unwrap();
+        td3.critics = Ensemble::new(&device, "critics", 2, 4, 1, &network, &mut rng).unwrap();
+        td3.target_critics = Ensemble::new(&device, "critics", 2, 4, 1, &network, &mut rng).unwrap();
+        let transitions = transitions(3, 1, ROWS, &mut rng);
+        let batch = minibatch(&device, &transitions);
+        (td3, batch, transitions, rng)
+    }
+
+    #[test]
+    fn the_critics_gradient_agrees_with_finite_differences() {
+        let (mut td3, batch, _, mut rng) = smooth();
+        let targets = td3.device.vector(&crate::testing::uniform(ROWS, &mut rng)).unwrap();
+        let values = td3.critics.parameters().values().to_vec();
+        let mut loss = |values: &[f32]| {
+            td3.critics.parameters_mut().set_values(values);
+            let outputs = td3.critics.record_values(batch.state_actions.clone()).unwrap();
+            let (loss, mut gradients) = backward(critic_loss(outputs, targets.clone()), "loss").unwrap();
+            (loss, td3.critics.parameters().gradient(&mut gradients).unwrap())
+        };
+        let (_, gradient) = loss(&values);
+        assert_gradient("critics", &values, &gradient, |values| loss(values).0);
+    }
+
+    #[test]
+    fn the_policys_gradient_agrees_with_finite_differences() {
+        let (mut td3, batch, ..) = smooth();
+        let values = td3.policy.parameters().values().to_vec();
+        let mut loss = |values: &[f32]| {
+            td3.policy.parameters_mut().set_values(values);
+            let (loss, mut gradients) = backward(td3.policy_loss(&batch).unwrap(), "loss").unwrap();
+            (loss, td3.policy.parameters().gradient(&mut gradients).unwrap())
+        };
+        let (_, gradient) = loss(&values);
+        assert_gradient("policy", &values, &gradient, |values| loss(values).0);
+    }
+
+    #[test]
+    fn targets_are_the_papers_equation_with_smoothed_and_clipped_actions() {
+        let (mut td3, batch, transitions, _) = smooth();
+        td3.config.target_noise = 0.8;
+        let mut noise = vec![0.0; ROWS];
+        fill_normal(&mut td3.noise_stream, &mut noise);
+        let targets = td3.targets(&batch, td3.device.matrix(&noise, ROWS, 1).unwrap()).unwrap().to_host();
+        let mut clipped = 0;
+        for row in 0..ROWS {
+            let observation = &transitions.next_observations[3 * row..][..3];
+            let mut action = [0.0];
+            td3.target_policy.infer(observation, &mut action);
+            clipped += usize::from((0.8 * noise[row]).abs() > 0.5);
+            let action = (action[0] + (0.8 * noise[row]).clamp(-0.5, 0.5)).clamp(-1.0, 1.0);
+            let mut values = [0.0; 2];
+            td3.target_critics.infer(&[observation, &[action]].concat(), &mut values);
+            let continues = if row % 3 == 0 { 0.0 } else { 1.0 };
+            let expected = transitions.rewards[row] + 0.99 * continues * values[0].min(values[1]);
+            assert!((targets[row] - expected).abs() < 1e-5, "{}, {expected}", targets[row]);
+        }
+        assert!((1..ROWS).contains(&clipped), "both sides of the clip must be seen: {clipped}");
+    }
+
+    #[test]
+    fn policy_and_targets_move_only_at_every_delayed_step() {
+        let (mut td3, ..) = smooth();
+        td3.config.policy_delay = 3;
+        for _ in 0..3 {
+            td3.collector.step(|_, _, _| ()).unwrap();
+        }
+        let state = |td3: &Td3<Cpu>| {
+            [td3.policy.parameters(), td3.target_policy.parameters(), td3.target_critics.parameters()]
+                .map(|parameters| parameters.values().to_vec())
+        };
+        let start = state(&td3);
+        let mut means = Means::new(METRICS);
+        td3.gradient_step(&mut means).unwrap();
+        td3.gradient_step(&mut means).unwrap();
+        assert_eq!(state(&td3), start);
+        td3.gradient_step(&mut means).unwrap();
+        let [policy, target_policy, target_critics] = state(&td3);
+        assert_ne!(policy, start[0]);
+        let follows = |after: &[f32], before: &[f32], source: &[f32]| {
+            for ((after, before), source) in after.iter().zip(before).zip(source) {
+                assert_eq!(*after, (1.0 - 0.005) * before + 0.005 * source);
+            }
+        };
+        follows(&target_policy, &start[1], &policy);
+        follows(&target_critics, &start[2], &td3.critics.parameters().values());
+    }
+}

@@ -14,7 +14,10 @@ use crate::{
     learner::Means,
     networks::{Activation, DenseConfig, DenseStack, Ensemble, Initialisation},
     optimisers::{Adam, AdamConfig},
-    policies::{SquashedGaussian, SquashedPolicy, squashed_gaussian::fill_normal},
+    policies::{
+        SquashedGaussian, SquashedPolicy,
+        squashed_gaussian::{Sample, fill_normal},
+    },
     replay::{self, Collector, Minibatch},
     tensor::{
         Device, Matrix, MatrixOperations, Operations, Record, Recording, Scalar, Tape, Vector,
@@ -341,16 +344,14 @@ impl Objective {
         let penalty = (mean.square().mean_all() + log_std.square().mean_all()) * self.parameter_penalty;
         let analytic = policy.branch();
 
-        let sample = policy.rsample(noise);
-        let old_log_probs = old.log_probs(sample.pre_squash);
-        let log_prob = sample.log_probs.branch().sum_columns();
-        let old_log_prob = old_log_probs.branch().sum_columns();
-        let actions = sample.actions.detach();
-        let q_values = q(sample.actions)?;
+        let Sample { actions, pre_squash, log_probs } = policy.rsample(noise);
+        let old_log_probs = old.log_probs(pre_squash);
+        let drawn_actions = actions.detach();
+        let q_values = q(actions)?;
         let drawn = Drawn {
-            actions,
-            log_probs: log_prob.detach(),
-            old_log_probs: old_log_prob.detach(),
+            actions: drawn_actions,
+            log_probs: log_probs.detach().sum_columns(),
+            old_log_probs: old_log_probs.detach().sum_columns(),
             q_values: q_values.detach(),
         };
 
@@ -358,14 +359,13 @@ impl Objective {
         let c = lambda + inverse_t;
         let regularisation = match self.divergence {
             Divergence::ReverseKl | Divergence::Tsallis { q: 1.0 } => {
-                log_prob * c + old_log_prob * (lambda - c)
+                log_probs.sum_columns() * c + old_log_probs.sum_columns() * (lambda - c)
             }
-            Divergence::ForwardKl => log_prob * lambda + analytic.kl_from(old) * inverse_t,
+            Divergence::ForwardKl => log_probs.sum_columns() * lambda + analytic.kl_from(old) * inverse_t,
             Divergence::Tsallis { q } => {
                 let q = q as f32;
-                let new = log_q(sample.log_probs, q).sum_columns();
-                let old = log_q(old_log_probs, q).sum_columns();
-                new * c + old * (q * (lambda - c))
+                let new = log_q(log_probs, q).sum_columns();
+                new * c + log_q(old_log_probs, q).sum_columns() * (q * (lambda - c))
             }
         };
         Ok(((regularisation - q_values).mean_all() + penalty, drawn))
@@ -451,5 +451,206 @@ impl<D: Device> Learner for OffPolicyMdpo<D> {
         self.value_optimiser.load("value_optimiser", checkpoint)?;
         (self.iteration, self.noise_stream) = checkpoint.record("mdpo")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        tensor::Cpu,
+        testing::{assert_gradient, minibatch, pendulum, transitions, uniform},
+    };
+
+    const ROWS: usize = 16;
+    const WIDTH: usize = 2;
+
+    /// Smooth networks, which finite differences need, for one batch of states.
+    struct Problem {
+        policy: SquashedPolicy<Cpu>,
+        old: SquashedGaussian<Cpu>,
+        critics: Ensemble<Cpu>,
+        batch: Minibatch<Cpu>,
+        noise: Matrix<Cpu>,
+    }
+
+    impl Problem {
+        fn new() -> Self {
+            let device = Cpu::open().unwrap();
+            let mut rng = Seed::new(1).stream("test");
+            let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
+            let policy = SquashedPolicy::new(&device, "policy", 3, WIDTH, &network, &mut rng).unwrap();
+            let mut old = policy.duplicate("old_policy").unwrap();
+            let values = old.parameters().values().to_vec();
+            let changes = uniform(values.len(), &mut rng);
+            let moved: Vec<f32> = values.iter().zip(&changes).map(|(x, y)| x + 0.1 * y).collect();
+            old.parameters_mut().set_values(&moved);
+            let critics = Ensemble::new(&device, "critics", 2, 3 + WIDTH, 1, &network, &mut rng).unwrap();
+            let batch = minibatch(&device, &transitions(3, WIDTH, ROWS, &mut rng));
+            let mut noise = vec![0.0; ROWS * WIDTH];
+            fill_normal(&mut rng, &mut noise);
+            Problem {
+                old: old.distribution(batch.observations.clone()).unwrap(),
+                noise: device.matrix(&noise, ROWS, WIDTH).unwrap(),
+                policy,
+                critics,
+                batch,
+            }
+        }
+
+        /// Value and gradient of J(π).
+        fn loss(&self, objective: Objective) -> (f32, Vec<f32>) {
+            let policy = self.policy.record(self.batch.observations.clone()).unwrap();
+            let (loss, _) = objective
+                .loss(policy, &self.old, self.noise.clone(), |actions| {
+                    let inputs = join_columns(self.batch.observations.clone().recorded(), actions)?;
+                    self.critics.member_values_frozen(0, inputs)
+                })
+                .unwrap();
+            let (loss, mut gradients) = backward(loss, "loss").unwrap();
+            (loss, self.policy.parameters().gradient(&mut gradients).unwrap())
+        }
+    }
+
+    fn objective(divergence: Divergence) -> Objective {
+        Objective { entropy_weight: 0.3, inverse_step_size: 0.7, divergence, parameter_penalty: 0.1 }
+    }
+
+    #[test]
+    fn the_policys_gradient_agrees_with_finite_differences_under_every_divergence() {
+        for divergence in [
+            Divergence::ReverseKl,
+            Divergence::ForwardKl,
+            Divergence::Tsallis { q: 1.5 },
+            Divergence::Tsallis { q: 2.0 },
+        ] {
+            let mut problem = Problem::new();
+            let (_, gradient) = problem.loss(objective(divergence));
+            let values = problem.policy.parameters().values().to_vec();
+            assert_gradient(&format!("{divergence:?}"), &values, &gradient, |values| {
+                problem.policy.parameters_mut().set_values(values);
+                problem.loss(objective(divergence)).0
+            });
+        }
+    }
+
+    /// c = λ: nothing holds the policy back, and what is left is soft actor-critic's loss with the
+    /// temperature λ.
+    #[test]
+    fn with_infinite_step_size_the_gradient_is_that_of_soft_actor_critic_bit_for_bit() {
+        let problem = Problem::new();
+        let (lambda, noise) = (0.3, problem.noise.clone());
+        let policy = problem.policy.record(problem.batch.observations.clone()).unwrap();
+        let sample = policy.rsample(noise);
+        let inputs = join_columns(problem.batch.observations.clone().recorded(), sample.actions).unwrap();
+        let values = problem.critics.member_values_frozen(0, inputs).unwrap();
+        let loss = (sample.log_probs.sum_columns() * lambda - values).mean_all();
+        let (loss, mut gradients) = backward(loss, "loss").unwrap();
+        let expected = problem.policy.parameters().gradient(&mut gradients).unwrap();
+
+        let unheld = Objective {
+            entropy_weight: lambda,
+            inverse_step_size: 0.0,
+            divergence: Divergence::ReverseKl,
+            parameter_penalty: 0.0,
+        };
+        let (found_loss, found) = problem.loss(unheld);
+        assert_eq!(found_loss, loss);
+        assert_eq!(found, expected);
+        assert!(found.iter().any(|g| *g != 0.0));
+    }
+
+    #[test]
+    fn at_the_old_policy_the_forward_kl_holds_nothing_back() {
+        let mut problem = Problem::new();
+        problem.old = problem.policy.distribution(problem.batch.observations.clone()).unwrap();
+        let hard = Objective {
+            entropy_weight: 0.0,
+            inverse_step_size: 0.0,
+            divergence: Divergence::ForwardKl,
+            parameter_penalty: 0.0,
+        };
+        // KL(πₖ, π) has its minimum there, exactly in every state. (The gradient of KL(π, πₖ) is
+        // estimated from samples, and only its mean is zero.)
+        let (_, free) = problem.loss(hard);
+        let (_, held) = problem.loss(Objective { inverse_step_size: 10.0, ..hard });
+        let scale = free.iter().map(|g| g.abs()).fold(0.0, f32::max);
+        for (free, held) in free.iter().zip(&held) {
+            assert!((free - held).abs() < 1e-4 * scale, "{free}, {held}");
+        }
+    }
+
+    #[test]
+    fn the_tsallis_loss_tends_to_the_kl_loss_as_q_tends_to_one() {
+        let problem = Problem::new();
+        let (kl, _) = problem.loss(objective(Divergence::ReverseKl));
+        let (same, _) = problem.loss(objective(Divergence::Tsallis { q: 1.0 }));
+        assert_eq!(kl, same);
+        let (near, _) = problem.loss(objective(Divergence::Tsallis { q: 1.001 }));
+        assert!((near - kl).abs() < 0.02 * (1.0 + kl.abs()), "{near}, {kl}");
+        // Of order two, log_q x = x − 1, so the loss is the expected difference of densities.
+        let (two, _) = problem.loss(Objective {
+            entropy_weight: 0.0,
+            parameter_penalty: 0.0,
+            ..objective(Divergence::Tsallis { q: 2.0 })
+        });
+        let policy = problem.policy.distribution(problem.batch.observations.clone()).unwrap();
+        let sample = policy.rsample(problem.noise.clone());
+        let old = problem.old.log_probs(sample.pre_squash.clone()).to_host();
+        let new = sample.log_probs.to_host();
+        let terms = new
+            .iter()
+            .zip(&old)
+            .map(|(new, old)| 0.7 * ((f64::from(*new).exp() - 1.0) - 2.0 * (f64::from(*old).exp() - 1.0)));
+        let inputs = join_columns(problem.batch.observations.clone(), sample.actions).unwrap();
+        let q: f32 = problem.critics.member_values_frozen(0, inputs).unwrap().to_host().iter().sum();
+        let expected = (terms.sum::<f64>() - f64::from(q)) / ROWS as f64;
+        assert!((f64::from(two) - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{two}, {expected}");
+    }
+
+    #[test]
+    fn the_old_policy_is_replaced_at_its_interval_and_only_then() {
+        let config = Config {
+            steps: 1,
+            learning_starts: 2,
+            batch_size: 4,
+            old_policy_interval: 5,
+            hidden: vec![4],
+            ..Config::default()
+        };
+        let device = Cpu::open().unwrap();
+        let mut learner = OffPolicyMdpo::new(config, pendulum(1, 1), Seed::new(1), device).unwrap();
+        for step in 1..=12 {
+            learner.advance().unwrap();
+            let equal = learner.policy.parameters().values() == learner.old_policy.parameters().values();
+            assert_eq!(equal, step <= 2 || step % 5 == 0, "step {step}");
+        }
+        assert_eq!(learner.iteration, 2);
+    }
+
+    #[test]
+    fn the_target_value_network_moves_by_the_target_rate_and_inner_steps_move_only_the_policy() {
+        let start = |inner_steps| {
+            let config = Config { inner_steps, batch_size: 8, hidden: vec![8], ..Config::default() };
+            let device = Cpu::open().unwrap();
+            let mut learner = OffPolicyMdpo::new(config, pendulum(1, 1), Seed::new(1), device).unwrap();
+            let mut rng = Seed::new(2).stream("test");
+            for _ in 0..10 {
+                learner.collector.step(|_, _, _| ()).unwrap();
+            }
+            let moved = uniform(learner.target_value.parameters().len(), &mut rng);
+            learner.target_value.parameters_mut().set_values(&moved);
+            learner.gradient_step(&mut Means::new(METRICS)).unwrap();
+            (learner, moved)
+        };
+        let (one, before) = start(1);
+        let (three, _) = start(3);
+        let value = one.value.parameters().values();
+        let after = one.target_value.parameters().values();
+        for ((after, before), value) in after.iter().zip(&before).zip(value.iter()) {
+            assert_eq!(*after, (1.0 - 0.005) * before + 0.005 * value);
+        }
+        assert_ne!(one.policy.parameters().values(), three.policy.parameters().values());
+        assert_eq!(one.critics.parameters().values(), three.critics.parameters().values());
     }
 }
