@@ -115,11 +115,11 @@ impl Axis {
         }
         let spare = margin * (high - low);
         let (low, high) = (low - spare, high + spare);
-        let ticks = match self.scale {
-            Scale::Linear => linear_ticks(low, high, most, self.numbers),
-            Scale::Logarithmic => logarithmic_ticks(low, high, most),
+        let (ticks, minor) = match self.scale {
+            Scale::Linear => (linear_ticks(low, high, most, self.numbers), Vec::new()),
+            Scale::Logarithmic => (logarithmic_ticks(low, high, most), minor_ticks(low, high)),
         };
-        AxisLayout { low, high, ticks }
+        AxisLayout { low, high, ticks, minor }
     }
 }
 
@@ -132,7 +132,7 @@ impl Axis {
         margin: f64,
         width: f64,
     ) -> AxisLayout {
-        let mut most = (width / 28.0) as usize;
+        let mut most = (width / 20.0) as usize;
         loop {
             let layout = self.laid_out(values(), margin, most);
             if most <= 2 || layout.ticks.len() as f64 * (layout.widest(SMALL) + APART) <= width {
@@ -152,9 +152,16 @@ pub(crate) struct AxisLayout {
     pub(crate) high: f64,
     /// The ticks, from low to high.
     pub(crate) ticks: Vec<Tick>,
+    /// Where there are small ticks without numbers.
+    pub(crate) minor: Vec<f64>,
 }
 
 impl AxisLayout {
+    /// An axis without ticks.
+    pub(crate) fn bare(low: f64, high: f64) -> Self {
+        AxisLayout { low, high, ticks: Vec::new(), minor: Vec::new() }
+    }
+
     /// The width of the widest tick label at this font size.
     pub(crate) fn widest(&self, size: f64) -> f64 {
         self.ticks.iter().map(|tick| tick.label.width(size)).fold(0.0, f64::max)
@@ -302,4 +309,91 @@ fn logarithmic_ticks(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let mut ticks = linear_ticks(10f64.powf(low), 10f64.powf(high), most, Numbers::Plain);
     ticks.retain(|tick| tick.position > 0.0);
     ticks.into_iter().map(|tick| Tick { position: tick.position.log10(), ..tick }).collect()
+}
+
+/// The multiples of the powers of ten between two decimal logarithms, which make a logarithmic
+/// axis look like one; none where there would be too many.
+fn minor_ticks(low: f64, high: f64) -> Vec<f64> {
+    if high - low > 5.0 {
+        return Vec::new();
+    }
+    let positions = (low.floor() as i32..=high.floor() as i32)
+        .flat_map(|power| (1..10).map(move |m| f64::from(power) + f64::from(m).log10()));
+    positions.filter(|position| (low..=high).contains(position)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tick labels of an axis that shows these values, exponents after a caret.
+    fn labels(axis: &Axis, values: &[f64], most: usize) -> Vec<String> {
+        let layout = axis.laid_out(values.iter().copied(), 0.0, most);
+        assert!(
+            layout.ticks.iter().all(|t| t.position >= layout.low - 1e-6 && t.position <= layout.high + 1e-6)
+        );
+        let text = |label: &TickLabel| match label.exponent {
+            Some(exponent) => format!("{}^{exponent}", label.text),
+            None => label.text.clone(),
+        };
+        layout.ticks.iter().map(|tick| text(&tick.label)).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_in_the_range() {
+        let axis = Axis::new("");
+        assert_eq!(labels(&axis, &[0.0, 1.0], 6), ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&axis, &[-500.0, -80.0], 5), ["−500", "−400", "−300", "−200", "−100"]);
+        assert_eq!(labels(&axis, &[0.03, 0.97], 5), ["0.2", "0.4", "0.6", "0.8"]);
+        assert_eq!(labels(&axis, &[-0.3, 0.3], 7), ["−0.3", "−0.2", "−0.1", "0", "0.1", "0.2", "0.3"]);
+        assert_eq!(labels(&axis, &[101.0, 109.0], 5), ["102", "104", "106", "108"]);
+    }
+
+    #[test]
+    fn steps_are_written_in_thousands_and_millions() {
+        let steps = Axis::steps();
+        assert_eq!(labels(&steps, &[100e3], 6), ["0", "20k", "40k", "60k", "80k", "100k"]);
+        assert_eq!(labels(&steps, &[1e6], 5), ["0", "0.25M", "0.50M", "0.75M", "1.00M"]);
+        assert_eq!(labels(&steps, &[900.0], 4), ["0", "250", "500", "750"]);
+        assert_eq!(labels(&steps, &[4e9], 5), ["0", "1G", "2G", "3G", "4G"]);
+    }
+
+    #[test]
+    fn shares_are_written_in_per_cent() {
+        let share = Axis::new("").written(Numbers::Percent);
+        assert_eq!(labels(&share, &[0.0, 1.0], 5), ["0%", "25%", "50%", "75%", "100%"]);
+    }
+
+    #[test]
+    fn very_large_and_very_small_numbers_have_an_exponent() {
+        let axis = Axis::new("");
+        assert_eq!(labels(&axis, &[0.0, 3e7], 4), ["0", "1·10^7", "2·10^7", "3·10^7"]);
+        assert_eq!(labels(&axis, &[-2e-5, 2e-5], 3), ["−2·10^-5", "0", "2·10^-5"]);
+    }
+
+    #[test]
+    fn a_single_value_gets_room_on_both_sides() {
+        for value in [0.0, 500.0, -1e-12, 1e250, f64::MIN_POSITIVE] {
+            let layout = Axis::new("").laid_out([value], 0.0, 5);
+            assert!(layout.low < value && value < layout.high, "{value}: {layout:?}");
+            assert!((1..=5).contains(&layout.ticks.len()), "{value}: {layout:?}");
+        }
+        assert_eq!(labels(&Axis::new("").logarithmic(), &[200.0], 5), ["100", "200", "500"]);
+    }
+
+    #[test]
+    fn logarithmic_ticks_are_powers_of_ten_where_there_are_enough() {
+        let axis = Axis::new("").logarithmic();
+        assert_eq!(labels(&axis, &[1e-3, 1e1], 6), ["10^-3", "10^-2", "10^-1", "10^0", "10^1"]);
+        assert_eq!(labels(&axis, &[1e-9, 1e9], 4), ["10^-5", "10^0", "10^5"]);
+        assert_eq!(labels(&axis, &[15.0, 250.0], 6), ["20", "50", "100", "200"]);
+        assert_eq!(labels(&axis, &[1200.0, 2600.0], 4), ["1500", "2000", "2500"]);
+    }
+
+    #[test]
+    fn decimals_have_a_true_minus_and_no_negative_zero() {
+        assert_eq!(decimal(-1.5, 2), "−1.50");
+        assert_eq!(decimal(-0.001, 2), "0.00");
+        assert_eq!(decimal(2.0, 0), "2");
+    }
 }

@@ -106,6 +106,12 @@ pub(crate) fn area(sheet: &Sheet<'_>, corners: &[Point], colour: Colour) -> Resu
     drawn(sheet.draw(&Polygon::new(corners, fill(colour, 1.0))))
 }
 
+/// The corners of something that looks like a disc.
+pub(crate) fn disc([x, y]: Point, radius: f64) -> Vec<Point> {
+    let angle = |i: i32| std::f64::consts::TAU * f64::from(i) / 24.0;
+    (0..24).map(|i| [x + radius * angle(i).cos(), y + radius * angle(i).sin()]).collect()
+}
+
 /// Plotters' result as ours.
 pub(crate) fn drawn<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<T, Error> {
     result.map_err(|e| Error::Drawing { reason: e.to_string() })

@@ -176,7 +176,8 @@ impl Curves {
         for series in &self.series {
             let part = format!("series `{}` of {panel}", series.label);
             series.check(&self.x, &self.y, &part)?;
-            Axis::default().check(&series.rate.map_or(vec![], |_| series.heights()), "height", &part)?;
+            let fitted = series.rate.map(|rate| series.rate_line(rate).concat()).unwrap_or_default();
+            self.y.check(&fitted, "number of the fitted line", &part)?;
         }
         for reference in &self.references {
             let part = format!("reference `{}` of {panel}", reference.label);
@@ -189,7 +190,7 @@ impl Curves {
     fn y_layout(&self, height: f64) -> AxisLayout {
         let references = self.references.iter().map(|reference| reference.value);
         let values = self.series.iter().flat_map(Series::heights).chain(references);
-        self.y.laid_out(values, 0.04, (height / 18.0) as usize)
+        self.y.laid_out(values, 0.04, (height / 15.0) as usize)
     }
 
     fn x_layout(&self, width: f64) -> AxisLayout {

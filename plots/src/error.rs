@@ -82,9 +82,11 @@ pub enum Error {
         /// Columns of the grid.
         columns: usize,
     },
-    /// The figure is too narrow for its panels and their labels.
-    #[error("a figure {width} inches wide has no room for {columns} panels side by side")]
-    TooNarrow {
+    /// The figure is too narrow for its panels and their labels, or too wide for a page.
+    #[error(
+        "a figure {width} inches wide, with {columns} columns of panels, is too narrow or wider than 50 inches"
+    )]
+    Width {
         /// Width of the figure, in inches.
         width: f64,
         /// Panels side by side.

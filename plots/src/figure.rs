@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs, mem,
     path::{Path, PathBuf},
 };
 
@@ -32,6 +32,8 @@ const PIXELS: f64 = 96.0;
 const EDGE: f64 = 2.0;
 /// The narrowest inside of a panel, in points.
 const NARROWEST: f64 = 30.0;
+/// The widest figure, in inches.
+const WIDEST: f64 = 50.0;
 /// The height that the room for the numbers at an axis is estimated with, in points.
 const USUAL_HEIGHT: f64 = 100.0;
 
@@ -149,7 +151,7 @@ impl Figure {
     /// The figure as a picture whose unit is the point (1/72 inch).
     ///
     /// Errors when there is nothing to draw, a buffer has the wrong length, a number cannot be
-    /// shown, or the figure is too narrow; the error names the panel and the series or row.
+    /// shown, or the figure is too narrow or too wide; the error names the panel and the series or row.
     pub fn draw(&self) -> Result<Picture, Error> {
         self.check()?;
         let width = self.width * POINTS;
@@ -207,7 +209,11 @@ impl Figure {
             match &panel.plot {
                 Plot::Curves(curves) => {
                     names.extend(curves.series.iter().map(|series| {
-                        let kind = if series.as_points() { Kind::Points } else { Kind::Line };
+                        let kind = match series.as_points() {
+                            true if series.rate.is_some() => Kind::Fitted,
+                            true => Kind::Points,
+                            false => Kind::Line,
+                        };
                         (series.label.as_str(), kind)
                     }));
                     references.extend(&curves.references);
@@ -257,8 +263,8 @@ impl Figure {
         let rights: Vec<f64> = (0..columns).map(|column| of_column(column, |m| m.right)).collect();
         let taken = lefts.iter().chain(&rights).sum::<f64>() + APART * (columns - 1) as f64 + 2.0 * EDGE;
         let inside = (width - taken) / columns as f64;
-        if inside.is_nan() || inside < NARROWEST {
-            return Err(Error::TooNarrow { width: self.width, columns });
+        if !(NARROWEST..).contains(&inside) || self.width > WIDEST {
+            return Err(Error::Width { width: self.width, columns });
         }
         let (mut places, mut top) = (Vec::new(), EDGE);
         for (row, panels) in self.panels.chunks(columns).enumerate() {
@@ -287,7 +293,10 @@ impl Figure {
         let panel = &self.panels[i];
         Shown {
             x_label: below.is_none_or(|other| other.plot.x_label() != panel.plot.x_label()),
-            y_label: beside.is_none_or(|other| other.plot.y_labels() != panel.plot.y_labels()),
+            y_label: beside.is_none_or(|other| {
+                mem::discriminant(&other.plot) != mem::discriminant(&panel.plot)
+                    || other.plot.y_labels() != panel.plot.y_labels()
+            }),
         }
     }
 }

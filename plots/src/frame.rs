@@ -90,6 +90,10 @@ impl Frame {
             let at = [x, bottom + TICK + NEAR + CAP_HEIGHT * SMALL / 2.0];
             tick.label.draw(sheet, at, Letters::new(SMALL, INK, Anchor::Middle))?;
         }
+        for &position in &x.minor {
+            let x = self.x(x, position);
+            line(sheet, &[[x, bottom], [x, bottom + 0.6 * TICK]], AXIS_INK, 0.6 * AXIS)?;
+        }
         line(sheet, &[[self.left - AXIS / 2.0, bottom], [self.right(), bottom]], AXIS_INK, AXIS)?;
         let at = [self.left + self.width / 2.0, bottom + numbers_below() + LEADING * TEXT / 2.0];
         write_fitted(sheet, at, label, self.width + 2.0 * APART, Letters::new(TEXT, INK, Anchor::Middle))
@@ -109,6 +113,10 @@ impl Frame {
             line(sheet, &[[self.left - TICK, y], [self.left, y]], AXIS_INK, AXIS)?;
             let at = [self.left - TICK - NEAR, y];
             tick.label.draw(sheet, at, Letters::new(SMALL, INK, Anchor::End))?;
+        }
+        for &position in &y.minor {
+            let y = self.y(y, position);
+            line(sheet, &[[self.left - 0.6 * TICK, y], [self.left, y]], AXIS_INK, 0.6 * AXIS)?;
         }
         line(sheet, &[[self.left, self.top], [self.left, self.bottom()]], AXIS_INK, AXIS)?;
         let at = [self.left - left + LEADING * TEXT / 2.0, self.top + self.height / 2.0];

@@ -9,7 +9,7 @@ use plotters::{
 use crate::{
     Error,
     axis::{Axis, AxisLayout, decimal},
-    canvas::{Letters, Sheet, Trace, area, drawn, fill, line, place, write},
+    canvas::{Letters, Sheet, Trace, area, disc, drawn, fill, line, place, write},
     frame::{Frame, Margins, label_beside, readable_on, write_fitted},
     style::{AXIS, AXIS_INK, CURVE, INK, LEADING, NEAR, Palette, SMALL, TEXT, TICK},
 };
@@ -149,7 +149,7 @@ impl GridMap {
         let side = (frame.width / columns).min(frame.height / rows);
         let (width, height) = (side * columns, side * rows);
         let frame = Frame { left: frame.left + (frame.width - width) / 2.0, width, height, ..frame };
-        let (x, y) = (flat(0.0, columns), flat(rows, 0.0));
+        let (x, y) = (AxisLayout::bare(0.0, columns), AxisLayout::bare(rows, 0.0));
         let plane = frame.plane(sheet, &x, &y);
         let scale = self.scale(height);
         for (i, value) in self.values.iter().enumerate() {
@@ -190,17 +190,23 @@ impl GridMap {
     ) -> Result<(), Error> {
         for arrow in &self.arrows {
             let [dx, dy] = arrow.direction;
-            let (norm, length) = (dx.hypot(dy), 0.42 * side * arrow.share.clamp(0.0, 1.0));
-            if norm == 0.0 || length < 0.02 * side {
+            let (norm, share) = (dx.hypot(dy), arrow.share.clamp(0.0, 1.0));
+            if norm == 0.0 || share < 0.05 {
                 continue;
             }
+            // An arrow alone in its cell lies across the middle; several begin there.
+            let alone = self.arrows.iter().filter(|other| other.cell == arrow.cell).count() == 1;
+            let length = if alone { 0.7 } else { 0.44 } * side * share;
             let [x, y] = centre(arrow.cell);
             let (ux, uy) = (dx / norm, -dy / norm);
+            let start = if alone { -length / 2.0 } else { 0.0 };
             // A corner so far along the arrow and so far to its side.
-            let corner =
-                |along: f64, beside: f64| [x + along * ux - beside * uy, y + along * uy + beside * ux];
-            let (shaft, head) = (0.025 * side, 0.09 * side);
-            let neck = (length - 0.16 * side).max(0.0);
+            let corner = |along: f64, beside: f64| {
+                let along = start + along;
+                [x + along * ux - beside * uy, y + along * uy + beside * ux]
+            };
+            let (shaft, head) = (0.03 * side, 0.11 * side);
+            let neck = (length - 0.2 * side).max(0.0);
             let corners = [
                 corner(0.0, shaft),
                 corner(neck, shaft),
@@ -233,13 +239,13 @@ impl GridMap {
             };
             trace(Colour::WHITE, 2.2 * CURVE, Dash::Solid)?;
             trace(colour, 1.2 * CURVE, dash)?;
-            for (end, half) in [(points.first(), 1.6), (points.last(), 2.4)] {
-                let Some(&[x, y]) = end else { continue };
-                let square = |half: f64| {
-                    [[x - half, y - half], [x + half, y - half], [x + half, y + half], [x - half, y + half]]
-                };
-                area(sheet, &square(half + 0.6), Colour::WHITE)?;
-                area(sheet, &square(half), colour)?;
+            // A dot where the path begins, and an arrow's head where it ends.
+            area(sheet, &disc(points[0], 3.0), Colour::WHITE)?;
+            area(sheet, &disc(points[0], 2.2), colour)?;
+            let moved = points.windows(2).rfind(|pair| pair[0] != pair[1]);
+            if let (Some(pair), Some(&end)) = (moved, points.last()) {
+                area(sheet, &head(pair[0], end, 5.2), Colour::WHITE)?;
+                area(sheet, &head(pair[0], end, 4.0), colour)?;
             }
         }
         Ok(())
@@ -252,25 +258,28 @@ impl GridMap {
         centre: impl Fn(Cell) -> Point,
         scale: &AxisLayout,
     ) -> Result<(), Error> {
-        let size = SMALL.min(0.32 * side);
+        let pointed = |cell: Cell| self.arrows.iter().any(|arrow| arrow.cell == cell);
+        let noted = |cell: Cell| self.notes.iter().any(|note| note.cell == cell);
         if let Some(decimals) = self.decimals {
-            // Under an arrow or a word, in the middle otherwise.
-            let taken = |cell: Cell| {
-                self.arrows.iter().any(|arrow| arrow.cell == cell)
-                    || self.notes.iter().any(|note| note.cell == cell)
-            };
             for (i, value) in self.values.iter().enumerate() {
                 let Some(value) = *value else { continue };
                 let cell = (i / self.columns, i % self.columns);
                 let [x, y] = centre(cell);
-                let y = if taken(cell) { y + 0.34 * side } else { y };
-                let letters = Letters::new(size, self.ink(cell, scale), Anchor::Middle);
+                // Under an arrow or a word, in the middle otherwise.
+                let (y, size) = if pointed(cell) || noted(cell) {
+                    (y + 0.33 * side, 0.26 * side)
+                } else {
+                    (y, 0.32 * side)
+                };
+                let letters = Letters::new(SMALL.min(size), self.ink(cell, scale), Anchor::Middle);
                 write(sheet, [x, y], &decimal(value, decimals), letters)?;
             }
         }
         for note in &self.notes {
+            let [x, y] = centre(note.cell);
+            let y = if self.decimals.is_some() { y - 0.1 * side } else { y };
             let letters = Letters::new(TEXT.min(0.6 * side), self.ink(note.cell, scale), Anchor::Middle);
-            write_fitted(sheet, centre(note.cell), &note.text, side, letters)?;
+            write_fitted(sheet, [x, y], &note.text, side, letters)?;
         }
         Ok(())
     }
@@ -297,13 +306,22 @@ impl GridMap {
     }
 }
 
-/// An axis without ticks.
-fn flat(low: f64, high: f64) -> AxisLayout {
-    AxisLayout { low, high, ticks: Vec::new() }
+/// A triangle around `end` that points away from `before`.
+fn head(before: Point, end: Point, size: f64) -> [Point; 3] {
+    let (dx, dy) = (end[0] - before[0], end[1] - before[1]);
+    let norm = dx.hypot(dy);
+    let (ux, uy) = (size * dx / norm, size * dy / norm);
+    let back = [end[0] - 0.6 * ux, end[1] - 0.6 * uy];
+    [
+        [end[0] + ux, end[1] + uy],
+        [back[0] - 0.8 * uy, back[1] + 0.8 * ux],
+        [back[0] + 0.8 * uy, back[1] - 0.8 * ux],
+    ]
 }
 
 /// The colour of a value: viridis, which is even in lightness and safe for the colour-blind.
 fn shade(value: f64, scale: &AxisLayout) -> Colour {
-    let colour = ViridisRGB.get_color_normalized(value as f32, scale.low as f32, scale.high as f32);
+    let share = (value - scale.low) / (scale.high - scale.low);
+    let colour = ViridisRGB.get_color(share as f32);
     Colour::new(colour.0, colour.1, colour.2)
 }

@@ -1,7 +1,7 @@
 //! Estimates with their intervals, one below the other: aggregate scores, probabilities of
 //! improvement, ablations.
 
-use assay_environments::picture::{Anchor, Dash, text_width};
+use assay_environments::picture::{Anchor, Colour, Dash, text_width};
 use plotters::element::Rectangle;
 
 use crate::{
@@ -99,7 +99,10 @@ impl Intervals {
             let rows = self.rows.iter().flat_map(|row| [row.estimate, row.low, row.high]);
             rows.chain(self.references.iter().map(|reference| reference.value))
         };
-        self.x.laid_out_across(values, 0.05, width)
+        let layout = self.x.laid_out_across(values, 0.05, width);
+        // Bars stand on the axis when all of them point to the right.
+        let rightwards = self.look == IntervalLook::Bar && values().all(|value| value >= 0.0);
+        AxisLayout { low: if rightwards { layout.low.max(0.0) } else { layout.low }, ..layout }
     }
 
     pub(crate) fn height(&self) -> f64 {
@@ -126,9 +129,18 @@ impl Intervals {
     ) -> Result<(), Error> {
         let x = self.x_layout(frame.width);
         // Row i lies around i + 1/2, from the top down.
-        let y = AxisLayout { low: self.rows.len() as f64, high: 0.0, ticks: Vec::new() };
+        let y = AxisLayout::bare(self.rows.len() as f64, 0.0);
         let plane = frame.plane(sheet, &x, &y);
         frame.draw_vertical_grid(sheet, &x)?;
+        // Bars begin at zero, or at the end of a logarithmic axis.
+        let base = 0f64.clamp(x.low, x.high);
+        for (i, row) in self.rows.iter().enumerate() {
+            self.draw_bar(&plane, row, i as f64 + 0.5, base, palette)?;
+            if shown.y_label {
+                let at = [frame.left - 2.0 * NEAR, frame.y(&y, i as f64 + 0.5)];
+                write_fitted(sheet, at, &row.label, WIDEST, Letters::new(SMALL, INK, Anchor::End))?;
+            }
+        }
         for reference in &self.references {
             let at = self.x.position(reference.value);
             drawn(plane.draw(&Trace {
@@ -138,14 +150,8 @@ impl Intervals {
                 dash: Dash::Dashed,
             }))?;
         }
-        // Bars begin at zero, or at the end of a logarithmic axis.
-        let base = 0f64.clamp(x.low, x.high);
         for (i, row) in self.rows.iter().enumerate() {
-            self.draw_row(&plane, row, i as f64 + 0.5, base, palette)?;
-            if shown.y_label {
-                let at = [frame.left - 2.0 * NEAR, frame.y(&y, i as f64 + 0.5)];
-                write_fitted(sheet, at, &row.label, WIDEST, Letters::new(SMALL, INK, Anchor::End))?;
-            }
+            self.draw_estimate(&plane, row, i as f64 + 0.5)?;
         }
         if self.look == IntervalLook::Bar {
             let points = vec![(base, y.low), (base, y.high)];
@@ -154,7 +160,8 @@ impl Intervals {
         frame.draw_x_axis(sheet, &x, if shown.x_label { &self.x.label } else { "" })
     }
 
-    fn draw_row(
+    /// The filled part of a row around `middle`: the interval's box, or the bar from `base`.
+    fn draw_bar(
         &self,
         plane: &Plane<'_>,
         row: &Interval,
@@ -163,23 +170,26 @@ impl Intervals {
         palette: &Palette,
     ) -> Result<(), Error> {
         let (colour, _) = palette.look(&row.label);
+        let (from, to, paleness) = match self.look {
+            IntervalLook::Box => (self.x.position(row.low), self.x.position(row.high), 0.5),
+            IntervalLook::Bar => (base, self.x.position(row.estimate), 0.3),
+        };
+        let corners = [(from, middle - BAR / 2.0), (to, middle + BAR / 2.0)];
+        drawn(plane.draw(&Rectangle::new(corners, fill(colour.towards(Colour::WHITE, paleness), 1.0))))
+    }
+
+    /// The lines of a row around `middle`: the estimate across its box, or the interval's whisker.
+    fn draw_estimate(&self, plane: &Plane<'_>, row: &Interval, middle: f64) -> Result<(), Error> {
         let [estimate, low, high] = [row.estimate, row.low, row.high].map(|v| self.x.position(v));
-        let (above, below) = (middle - BAR / 2.0, middle + BAR / 2.0);
-        let across = |at: f64, share: f64| vec![(at, middle - share / 2.0), (at, middle + share / 2.0)];
         let trace =
-            |points, colour, width| drawn(plane.draw(&Trace { points, colour, width, dash: Dash::Solid }));
+            |points, width| drawn(plane.draw(&Trace { points, colour: INK, width, dash: Dash::Solid }));
+        let across = |at: f64, share: f64| vec![(at, middle - share / 2.0), (at, middle + share / 2.0)];
         match self.look {
-            IntervalLook::Box => {
-                let corners = [(low, above), (high, below)];
-                drawn(plane.draw(&Rectangle::new(corners, fill(colour, 0.45))))?;
-                trace(across(estimate, BAR), INK, CURVE)
-            }
+            IntervalLook::Box => trace(across(estimate, BAR), CURVE),
             IntervalLook::Bar => {
-                let corners = [(base, above), (estimate, below)];
-                drawn(plane.draw(&Rectangle::new(corners, fill(colour, 0.75))))?;
-                trace(vec![(low, middle), (high, middle)], INK, 0.75 * CURVE)?;
-                trace(across(low, BAR / 2.0), INK, 0.75 * CURVE)?;
-                trace(across(high, BAR / 2.0), INK, 0.75 * CURVE)
+                trace(vec![(low, middle), (high, middle)], 0.75 * CURVE)?;
+                trace(across(low, BAR / 2.0), 0.75 * CURVE)?;
+                trace(across(high, BAR / 2.0), 0.75 * CURVE)
             }
         }
     }
