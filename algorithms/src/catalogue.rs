@@ -121,6 +121,10 @@ pub fn entries() -> &'static [Entry] {
             "mdpo-off-policy",
             "Mirror descent policy optimisation from replay (Tomar et al. 2022)",
         ),
+        Entry::of::<mdpo::tabular::Config>(
+            "mdpo-tabular",
+            "Mirror descent policy optimisation with exact tables (Tomar et al. 2022)",
+        ),
         Entry::of::<sac::Config>(
             "sac",
             "Soft actor-critic with a learned temperature (Haarnoja et al. 2018)",

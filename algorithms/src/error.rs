@@ -13,6 +13,9 @@ pub enum Error {
     /// An unknown name, or a field that is unknown or out of range.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+    /// An exact computation failed.
+    #[error(transparent)]
+    Theory(#[from] assay_theory::Error),
     /// The algorithm cannot act in this environment.
     #[error("{algorithm} needs {needed}; the environment has {found}")]
     Unsupported {

@@ -63,11 +63,15 @@ pub(crate) fn solve_values(
         }
     });
     let right = DVector::from_fn(states, |s, _| if mdp.is_terminal(s) { 0.0 } else { reward[s] });
-    Ok(solve(system, right))
+    solve(system, right)
 }
 
 /// d with d(s') = (1 − γ) initial(s') + γ Σ d(s) P_π(s'|s), for a discount below one.
-pub(crate) fn solve_occupancy(mdp: &FiniteMdp, policy: &ArrayRef2<f64>, discount: f64) -> Array1<f64> {
+pub(crate) fn solve_occupancy(
+    mdp: &FiniteMdp,
+    policy: &ArrayRef2<f64>,
+    discount: f64,
+) -> Result<Array1<f64>, Error> {
     let states = mdp.states();
     let mut system = DMatrix::identity(states, states);
     for_each_transition(mdp, policy, |state, next, probability| {
@@ -77,13 +81,15 @@ pub(crate) fn solve_occupancy(mdp: &FiniteMdp, policy: &ArrayRef2<f64>, discount
     solve(system, right)
 }
 
-/// By LU decomposition with partial pivoting. The systems here are diagonally dominant (strictly
-/// so with a discount below one, and otherwise with every state leading to a terminal one), hence
-/// not singular.
-fn solve(system: DMatrix<f64>, mut right: DVector<f64>) -> Array1<f64> {
-    let regular = system.lu().solve_mut(&mut right);
-    debug_assert!(regular);
-    Array1::from_iter(right.iter().copied())
+/// By LU decomposition with partial pivoting. The systems here are diagonally dominant (strictly so
+/// with a discount below one, and otherwise with every state leading to a terminal one), hence not
+/// singular, except by rounding.
+fn solve(system: DMatrix<f64>, mut right: DVector<f64>) -> Result<Array1<f64>, Error> {
+    let solved = system.lu().solve_mut(&mut right);
+    if !solved || right.iter().any(|x| !x.is_finite()) {
+        return Err(Error::Singular);
+    }
+    Ok(Array1::from_iter(right.iter().copied()))
 }
 
 /// Calls `visit(state, next, π(a|s) P(next|s, a))` for everything that may happen.

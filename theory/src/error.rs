@@ -49,6 +49,9 @@ pub enum Error {
         /// A state from which no terminal state is reached.
         state: usize,
     },
+    /// Values so large that they cannot be told from infinite: episodes end too rarely.
+    #[error("the values cannot be computed: the policy ends an episode too rarely")]
+    Singular,
     /// An iteration that did not reach its tolerance.
     #[error("{what} is still {residual:e} off after {iterations} iterations")]
     NoConvergence {

@@ -22,7 +22,7 @@ pub fn state_occupancy(
     check_no_horizon(mdp, "a discounted occupancy")?;
     check_discount_below_one(discount)?;
     check_policy(mdp, policy)?;
-    Ok(solve_occupancy(mdp, policy, discount))
+    solve_occupancy(mdp, policy, discount)
 }
 
 /// The discounted state-action occupancy d(s) π(a|s) (states × actions): a distribution whose inner

@@ -52,43 +52,71 @@ impl Divergence {
         }
     }
 
+    /// ∂B(`new`, `old`)/∂`new`(a) for every action, up to a constant, which does not matter where
+    /// the probabilities sum to one. All probabilities are positive.
+    pub fn gradient(&self, new: &[f64], old: &[f64], gradient: &mut [f64]) {
+        debug_assert!(new.len() == old.len() && new.len() == gradient.len());
+        for ((gradient, &p), &k) in gradient.iter_mut().zip(new).zip(old) {
+            *gradient = match *self {
+                Divergence::ReverseKl => (p / k).ln(),
+                Divergence::ForwardKl => -k / p,
+                Divergence::Tsallis { q } => q * (log_q(p, q) - log_q(k, q)),
+            };
+        }
+    }
+
     /// The exact mirror step of one state,
-    /// `new` = argmax_p ⟨p, `advantages`⟩ − B(p, `old`)/`step_size` over the simplex.
+    /// argmax_p ⟨p, `advantages`⟩ − B(p, πₖ)/`step_size` over the simplex.
     ///
-    /// `advantages` may be action values: a constant added to all of them changes nothing.
-    /// `step_size` is positive. All slices have one number per action.
+    /// Probabilities go in and out as their logarithms, so that what has become too unlikely for a
+    /// floating-point number is not lost. `advantages` may be action values: a constant added to
+    /// all of them changes nothing. `step_size` is positive. All slices have one number per action.
     ///
-    /// - Reverse KL: p ∝ `old` · exp(t A), the update of natural policy gradient with softmax
-    ///   logits.
-    /// - Forward KL: p = `old` / (t (x − A)) with x > max A such that p sums to one.
-    /// - Tsallis: p = exp_q(log_q `old` + (t A − ν)/q) with ν such that p sums to one; with q = 2
-    ///   the Euclidean projection of `old` + t A/2 onto the simplex.
-    pub fn mirror_step(&self, old: &[f64], advantages: &[f64], step_size: f64, new: &mut [f64]) {
-        debug_assert!(old.len() == advantages.len() && old.len() == new.len());
+    /// - Reverse KL: p ∝ πₖ exp(t A), the update of natural policy gradient with softmax logits.
+    /// - Forward KL: p = πₖ/(t (x − A)) with x > max A such that p sums to one.
+    /// - Tsallis: p = exp_q(log_q πₖ + (t A − ν)/q) with ν such that p sums to one; with q = 2 the
+    ///   Euclidean projection of πₖ + t A/2 onto the simplex.
+    pub fn mirror_step(&self, log_old: &[f64], advantages: &[f64], step_size: f64, log_new: &mut [f64]) {
+        debug_assert!(log_old.len() == advantages.len() && log_old.len() == log_new.len());
         match *self {
             Divergence::ReverseKl | Divergence::Tsallis { q: 1.0 } => {
-                reverse_kl_step(old, advantages, step_size, new);
+                for ((new, old), advantage) in log_new.iter_mut().zip(log_old).zip(advantages) {
+                    *new = old + step_size * advantage;
+                }
             }
-            Divergence::ForwardKl => forward_kl_step(old, advantages, step_size, new),
-            Divergence::Tsallis { q } => tsallis_step(old, advantages, step_size, q, new),
+            Divergence::ForwardKl => forward_kl_step(log_old, advantages, step_size, log_new),
+            Divergence::Tsallis { q } => tsallis_step(log_old, advantages, step_size, q, log_new),
         }
-        let total: f64 = new.iter().sum();
-        new.iter_mut().for_each(|p| *p /= total);
+        // One after the other: their sum would lose the digits of the second.
+        let largest = maximum(log_new.iter().copied());
+        log_new.iter_mut().for_each(|l| *l -= largest);
+        let log_total = log_new.iter().map(|l| l.exp()).sum::<f64>().ln();
+        log_new.iter_mut().for_each(|l| *l -= log_total);
     }
 }
 
 /// log_q x = (x^(q−1) − 1)/(q − 1), and its limit ln x at q = 1.
 pub fn log_q(x: f64, q: f64) -> f64 {
-    if q == 1.0 { x.ln() } else { ((q - 1.0) * x.ln()).exp_m1() / (q - 1.0) }
+    log_q_of_exp(x.ln(), q)
+}
+
+/// log_q of exp(`log_x`).
+fn log_q_of_exp(log_x: f64, q: f64) -> f64 {
+    if q == 1.0 { log_x } else { ((q - 1.0) * log_x).exp_m1() / (q - 1.0) }
 }
 
 /// The inverse of [`log_q`]: exp_q y = max(0, 1 + (q − 1) y)^(1/(q−1)), and exp y at q = 1.
 pub fn exp_q(y: f64, q: f64) -> f64 {
+    ln_exp_q(y, q).exp()
+}
+
+/// The natural logarithm of [`exp_q`].
+fn ln_exp_q(y: f64, q: f64) -> f64 {
     let base = (q - 1.0) * y;
     match q {
-        1.0 => y.exp(),
-        _ if base <= -1.0 => 0.0,
-        _ => (base.ln_1p() / (q - 1.0)).exp(),
+        1.0 => y,
+        _ if base <= -1.0 => f64::NEG_INFINITY,
+        _ => base.ln_1p() / (q - 1.0),
     }
 }
 
@@ -101,54 +129,48 @@ fn maximum(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(f64::NEG_INFINITY, f64::max)
 }
 
-fn reverse_kl_step(old: &[f64], advantages: &[f64], t: f64, new: &mut [f64]) {
-    for ((new, old), advantage) in new.iter_mut().zip(old).zip(advantages) {
-        *new = old.ln() + t * advantage;
-    }
-    let largest = maximum(new.iter().copied());
-    new.iter_mut().for_each(|logit| *logit = (*logit - largest).exp());
-}
-
-/// Solves Σ old/(t (x − A)) = 1 for y = x − max A > 0. The sum is convex and decreasing in y, so
+/// Solves Σ πₖ/(t (x − A)) = 1 for y = x − max A > 0. The sum is convex and decreasing in y, so
 /// Newton's method from a point left of the root climbs to it without overshooting.
-fn forward_kl_step(old: &[f64], advantages: &[f64], t: f64, new: &mut [f64]) {
+fn forward_kl_step(log_old: &[f64], advantages: &[f64], t: f64, log_new: &mut [f64]) {
     let best = maximum(advantages.iter().copied());
-    let support = || old.iter().zip(advantages).filter(|(k, _)| **k > 0.0).map(|(&k, &a)| (k, best - a));
+    let terms = || log_old.iter().zip(advantages).map(|(k, a)| (k.exp() / t, best - a));
+    let support = || terms().filter(|(weight, _)| *weight > 0.0);
     // The largest y at which a single summand alone is one.
-    let start = maximum(support().map(|(k, gap)| k / t - gap)).max(0.0);
+    let start = maximum(support().map(|(weight, gap)| weight - gap)).max(0.0);
     let y = climb_to_root(start, |y| {
-        support().fold((-1.0, 0.0), |(value, slope), (k, gap)| {
-            let p = k / (t * (y + gap));
+        support().fold((-1.0, 0.0), |(value, slope), (weight, gap)| {
+            let p = weight / (y + gap);
             (value + p, slope - p / (y + gap))
         })
     });
-    for ((new, &k), a) in new.iter_mut().zip(old).zip(advantages) {
-        *new = if k > 0.0 { k / (t * (y + (best - a))) } else { 0.0 };
+    for ((new, k), a) in log_new.iter_mut().zip(log_old).zip(advantages) {
+        *new = k - (t * (y + (best - a))).ln();
     }
     // An action that the old policy never takes costs nothing in KL(old, ·). If it is the best
     // one, the others cannot reach a sum of one, and it takes what they leave.
     if y == 0.0
-        && let Some(i) = (0..old.len()).find(|&i| old[i] == 0.0 && advantages[i] == best)
+        && let Some(i) = terms().position(|(weight, gap)| weight == 0.0 && gap == 0.0)
     {
-        new[i] = 1.0 - new.iter().sum::<f64>();
+        let others: f64 = support().map(|(weight, gap)| weight / gap).sum();
+        log_new[i] = (1.0 - others).ln();
     }
 }
 
-/// Solves Σ exp_q(log_q old + (t A − ν)/q) = 1 for ν, by the same climb: for 1 < q ≤ 2 every
-/// summand is convex and decreasing in ν.
-fn tsallis_step(old: &[f64], advantages: &[f64], t: f64, q: f64, new: &mut [f64]) {
-    for ((new, &k), a) in new.iter_mut().zip(old).zip(advantages) {
-        *new = log_q(k, q) + t * a / q;
+/// Solves Σ exp_q(log_q πₖ + (t A − ν)/q) = 1 for ν, by the same climb: for 1 < q ≤ 2 every summand
+/// is convex and decreasing in ν.
+fn tsallis_step(log_old: &[f64], advantages: &[f64], t: f64, q: f64, log_new: &mut [f64]) {
+    for ((new, k), a) in log_new.iter_mut().zip(log_old).zip(advantages) {
+        *new = log_q_of_exp(*k, q) + t * a / q;
     }
     // At ν = q · largest, the largest summand alone is one.
-    let largest = maximum(new.iter().copied());
+    let largest = maximum(log_new.iter().copied());
     let shift = climb_to_root(largest, |shift| {
-        new.iter().fold((-1.0, 0.0), |(value, slope), y| {
+        log_new.iter().fold((-1.0, 0.0), |(value, slope), y| {
             let p = exp_q(y - shift, q);
             if p > 0.0 { (value + p, slope - p.powf(2.0 - q)) } else { (value, slope) }
         })
     });
-    new.iter_mut().for_each(|y| *y = exp_q(*y - shift, q));
+    log_new.iter_mut().for_each(|y| *y = ln_exp_q(*y - shift, q));
 }
 
 /// The root of a convex decreasing function, by Newton's method from a `start` where the function
@@ -202,9 +224,10 @@ mod tests {
     }
 
     fn step(divergence: Divergence, old: &[f64], advantages: &[f64], t: f64) -> Vec<f64> {
-        let mut new = vec![f64::NAN; old.len()];
-        divergence.mirror_step(old, advantages, t, &mut new);
-        new
+        let log_old: Vec<f64> = old.iter().map(|p| p.ln()).collect();
+        let mut log_new = vec![f64::NAN; old.len()];
+        divergence.mirror_step(&log_old, advantages, t, &mut log_new);
+        log_new.iter().map(|l| l.exp()).collect()
     }
 
     fn objective(divergence: Divergence, new: &[f64], old: &[f64], advantages: &[f64], t: f64) -> f64 {
@@ -273,6 +296,41 @@ mod tests {
             let squared: f64 = new.iter().zip(old).map(|(p, k)| (p - k) * (p - k)).sum();
             assert!((Divergence::Tsallis { q: 2.0 }.between(&new, old) - squared).abs() < 1e-14);
         });
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_finite_differences_along_the_simplex() {
+        for_random_steps(|old, _, _, rng| {
+            let (new, towards) = (distribution(old.len(), rng), distribution(old.len(), rng));
+            let along =
+                |x: f64| -> Vec<f64> { new.iter().zip(&towards).map(|(p, d)| p + x * (d - p)).collect() };
+            for divergence in ALL {
+                let mut gradient = vec![f64::NAN; old.len()];
+                divergence.gradient(&new, old, &mut gradient);
+                let exact: f64 =
+                    gradient.iter().zip(along(1.0)).zip(&new).map(|((g, d), p)| g * (d - p)).sum();
+                let value = |x| divergence.between(&along(x), old);
+                let width = 1e-5;
+                let difference = (value(width) - value(-width)) / (2.0 * width);
+                assert!((exact - difference).abs() < 1e-5 * (1.0 + exact.abs()), "{divergence:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_too_unlikely_for_a_number_comes_back_when_it_pays() {
+        let (divergence, mut log_policy) = (Divergence::ReverseKl, vec![0.5f64.ln(); 2]);
+        let mut next = log_policy.clone();
+        for advantages in [[0.0, 10.0], [10.0, 0.0]] {
+            for _ in 0..100 {
+                divergence.mirror_step(&log_policy, &advantages, 1.0, &mut next);
+                log_policy.copy_from_slice(&next);
+            }
+            if advantages[0] == 0.0 {
+                assert_eq!(log_policy[0].exp(), 0.0);
+            }
+        }
+        assert!((log_policy[0] - 0.5f64.ln()).abs() < 1e-9, "{log_policy:?}");
     }
 
     #[test]

@@ -19,6 +19,7 @@
 mod divergence;
 pub mod off_policy;
 mod step_size;
+pub mod tabular;
 
 pub use divergence::{Divergence, exp_q, log_q};
 pub use step_size::StepSize;

@@ -1,7 +1,7 @@
 //! Values that are known from closed forms or textbooks.
 
 use assay_environments::tabular::{
-    Chain, CliffWalking, DeepSea, FrozenLake, GridWorld, LakeMap, RiverSwim, Transition,
+    Chain, CliffWalking, DeepSea, FiniteMdp, FrozenLake, GridWorld, LakeMap, RiverSwim, Transition,
 };
 use assay_theory::{
     Error,
@@ -131,9 +131,7 @@ fn the_sea_holds_a_treasure_that_random_dives_miss() {
 #[test]
 fn a_bandit_has_its_closed_forms() {
     let rewards = [1.0, 0.25];
-    let bandit = assay_environments::tabular::FiniteMdp::new(1, 2, &[1.0], &[], |_, a| {
-        Transition::certain(0, rewards[a])
-    });
+    let bandit = FiniteMdp::new(1, 2, &[1.0], &[], |_, a| Transition::certain(0, rewards[a]));
     let bandit = bandit.unwrap();
     let policy = arr2(&[[0.25, 0.75]]);
     let mean = 0.25 + 0.75 * 0.25;
@@ -183,6 +181,17 @@ fn what_makes_no_sense_is_an_error_that_says_so() {
     assert!(message(e).contains("without a horizon; this one has 3 steps"));
     let e = evaluate_horizon(&limited, &Array3::zeros((2, 5, 2)), 1.0).unwrap_err();
     assert!(message(e).contains("[2, 5, 2]"));
+}
+
+#[test]
+fn values_beyond_all_numbers_are_an_error() {
+    let rarely = FiniteMdp::new(2, 1, &[1.0, 0.0], &[1], |_, _| {
+        let go = |probability, next| Transition { probability, next, reward: 1.0 };
+        vec![go(1.0, 0), go(1e-20, 1)]
+    });
+    let rarely = rarely.unwrap();
+    assert_eq!(evaluate(&rarely, &uniform(2, 1), 1.0), Err(Error::Singular));
+    assert!(evaluate(&rarely, &uniform(2, 1), 0.999).is_ok());
 }
 
 /// On the way, a policy that walks into a wall for ever has no value without discounting.
