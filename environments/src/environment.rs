@@ -18,6 +18,57 @@ use crate::{Action, Error, Space, picture::Picture, random::Stream, tabular::Tab
 /// - The task's own end (`terminated`) and an interruption such as a time limit (`truncated`) are
 ///   told apart: learners bootstrap through the second.
 /// - The spaces never change during an environment's life.
+///
+/// # Your own environment
+///
+/// A walk on a line of 2 `end` + 1 places, from the middle to either end:
+///
+/// ```
+/// use assay_environments::{
+///     Action, Batch, BatchedEnvironment, Environment, Error, Outcome, Space, conformance,
+///     random::{Seed, Stream}, wrappers::TimeLimit,
+/// };
+/// use rand::Rng;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct Walk {
+///     end: i32,
+///     place: i32,
+/// }
+///
+/// impl Environment for Walk {
+///     fn observation_space(&self) -> Space {
+///         Space::symmetric(1, 1.0)
+///     }
+///
+///     fn action_space(&self) -> Space {
+///         Space::discrete(2)
+///     }
+///
+///     fn reset(&mut self, _rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+///         self.place = 0;
+///         observation[0] = 0.0;
+///         Ok(())
+///     }
+///
+///     fn step(&mut self, action: Action<'_>, rng: &mut Stream, observation: &mut [f32]) -> Result<Outcome, Error> {
+///         let right = action.discrete(2)? == 1;
+///         let slips = rng.random_bool(0.1);
+///         self.place = (self.place + if right != slips { 1 } else { -1 }).clamp(-self.end, self.end);
+///         observation[0] = self.place as f32 / self.end as f32;
+///         let terminated = self.place.abs() == self.end;
+///         let reward = if self.place == self.end { 1.0 } else { 0.0 };
+///         Ok(Outcome { reward, terminated, truncated: false })
+///     }
+/// }
+///
+/// let walk = TimeLimit::new(Walk { end: 5, place: 0 }, 100)?;
+/// conformance::check(&walk)?;
+/// // Sixteen walks as one, ready for any learner.
+/// let batch: Box<dyn BatchedEnvironment> = Box::new(Batch::new(walk, 16, Seed::new(0))?);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The space of observations. An observation is written in raw form: a box's dimensions, or a
     /// discrete value as a number ([`Space::width`] numbers in all).

@@ -11,6 +11,7 @@
 //! | [`classic`] | CartPole, MountainCar, MountainCarContinuous, Pendulum, Acrobot |
 //! | [`tabular`] | finite decision processes with their exact tables |
 //! | [`probe`] | five tiny problems with known values, for finding faults in learners |
+//! | [`wrappers`] | time limits, normalisation, rescaled and clipped actions, around any environment |
 //!
 //! [`catalogue`] makes any of them by name. With the feature `gym-rs`, the module `gym_rs` runs the
 //! environments of the crate of that name.

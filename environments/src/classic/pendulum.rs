@@ -125,8 +125,10 @@ impl Environment for Pendulum {
         let tip = [-LENGTH * theta.sin(), LENGTH * theta.cos()];
         let mut picture = Picture::new([-1.3, -1.3], [1.3, 1.3]);
         picture.rod([0.0, 0.0], tip, 0.16, Style::fill(Colour::VERMILION));
-        picture.circle(tip, 0.08, Style::fill(Colour::VERMILION));
-        picture.circle([0.0, 0.0], 0.06, Style::fill(Colour::DARK_GREY));
+        for end in [[0.0, 0.0], tip] {
+            picture.circle(end, 0.08, Style::fill(Colour::VERMILION));
+        }
+        picture.circle([0.0, 0.0], 0.05, Style::fill(Colour::DARK_GREY));
         Some(picture)
     }
 }
