@@ -1,5 +1,4 @@
 //! The environments of gym-rs on our contract, and where they differ from ours.
-#![cfg(feature = "gym-rs")]
 
 use std::process::Command;
 
