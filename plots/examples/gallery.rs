@@ -4,6 +4,7 @@
 
 use std::{error::Error, path::Path};
 
+use assay_environments::tabular::FrozenLake;
 use assay_plots::{
     Arrow, Axis, COLUMN, Curves, Figure, GridMap, Interval, Intervals, Mark, Note, Numbers, PAGE, Panel,
     Rate, Reference, Series, write,
@@ -23,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("rates", rates()),
         ("rates-page", rates_side_by_side()),
         ("map", map()),
+        ("states", states()?),
         ("extremes", extremes()),
     ];
     for (name, figure) in figures {
@@ -208,6 +210,17 @@ fn map() -> Figure {
     paths.notes = Vec::new();
     let panels = vec![Panel::new("Values", values), Panel::new("Policy", policy), Panel::new("Paths", paths)];
     Figure::new(panels)
+}
+
+/// A stochastic policy on the states of a tabular problem.
+fn states() -> Result<Figure, Box<dyn Error>> {
+    let lake = FrozenLake::default().build()?;
+    let layout = lake.layout().ok_or("the lake has no layout")?;
+    let values: Vec<f64> = (0..lake.states()).map(|state| 0.05 * (state / 4 + state % 4) as f64).collect();
+    let directions = [[-1.0, 0.0], [0.0, -1.0], [1.0, 0.0], [0.0, 1.0]];
+    let policy = [0.1, 0.3, 0.5, 0.1].repeat(lake.states());
+    let map = GridMap::of_states("Value", layout, &values)?.with_policy(layout, &policy, &directions)?;
+    Ok(Figure::new(vec![Panel::new("FrozenLake", map)]))
 }
 
 fn note(row: usize, column: usize, text: &str) -> Note {

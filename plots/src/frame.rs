@@ -187,5 +187,5 @@ pub(crate) fn write_fitted(
 pub(crate) fn readable_on(background: Colour) -> Colour {
     let Colour { red, green, blue } = background;
     let luminance = 0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue);
-    if luminance > 140.0 { INK } else { Colour::WHITE }
+    if luminance > 120.0 { INK } else { Colour::WHITE }
 }

@@ -1,6 +1,9 @@
 //! Maps of grids: a value in every cell, with a policy's arrows and the paths that agents took.
 
-use assay_environments::picture::{Anchor, Colour, Dash, Point};
+use assay_environments::{
+    picture::{Anchor, Colour, Dash, Point},
+    tabular::{Cell as Kind, Layout},
+};
 use plotters::{
     element::Rectangle,
     prelude::{ColorMap, ViridisRGB},
@@ -23,6 +26,9 @@ const BAR_STEPS: usize = 64;
 const WALL: Colour = Colour::new(172, 172, 172);
 /// Width of the lines between cells, in points.
 const SEAM: f64 = 0.4;
+
+/// The smallest share that an arrow is drawn for.
+const LEAST_SHARE: f64 = 0.05;
 
 /// A grid with a value in every cell that is not a wall.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +86,53 @@ impl GridMap {
     /// A map of `columns` columns of values, row by row from the upper left cell.
     pub fn new(label: impl Into<String>, columns: usize, values: Vec<Option<f64>>) -> Self {
         GridMap { columns, values, label: label.into(), ..GridMap::default() }
+    }
+
+    /// A map of the states of a tabular problem, with one value for each state: walls where no
+    /// state lies, `S` where episodes start and `G` at goals. An error where the number of values
+    /// is not that of the states.
+    pub fn of_states(label: impl Into<String>, layout: &Layout, values: &[f64]) -> Result<Self, Error> {
+        check_states(layout, "values", values.len(), layout.states())?;
+        let (rows, columns) = (layout.rows(), layout.columns());
+        let mut map = GridMap::new(label, columns, vec![None; rows * columns]);
+        for (state, &value) in values.iter().enumerate() {
+            if let Some((row, column)) = layout.place(state) {
+                map.values[row * columns + column] = Some(value);
+            }
+        }
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            let text = match layout.cell(row, column) {
+                Kind::Start => "S",
+                Kind::Goal => "G",
+                Kind::Floor | Kind::Wall | Kind::Hazard => continue,
+            };
+            map.notes.push(Note { cell: (row, column), text: text.to_owned() });
+        }
+        Ok(map)
+    }
+
+    /// The same with a policy's arrows on the floor and on starts, which lose their letter.
+    /// `policy` holds the probability of every action in every state (state × action),
+    /// `directions` where each action points to. An error where the number of probabilities is not
+    /// that of the states times that of the actions.
+    pub fn with_policy(
+        mut self,
+        layout: &Layout,
+        policy: &[f64],
+        directions: &[[f64; 2]],
+    ) -> Result<Self, Error> {
+        let actions = directions.len();
+        check_states(layout, "action probabilities", policy.len(), layout.states() * actions)?;
+        for (state, row) in policy.chunks_exact(actions.max(1)).enumerate() {
+            let Some(cell) = layout.place(state) else { continue };
+            if matches!(layout.cell(cell.0, cell.1), Kind::Goal | Kind::Hazard) {
+                continue;
+            }
+            self.notes.retain(|note| note.cell != cell);
+            let arrows = row.iter().zip(directions).filter(|(share, _)| **share >= LEAST_SHARE);
+            self.arrows.extend(arrows.map(|(&share, &direction)| Arrow { cell, direction, share }));
+        }
+        Ok(self)
     }
 
     /// Number of rows.
@@ -191,7 +244,7 @@ impl GridMap {
         for arrow in &self.arrows {
             let [dx, dy] = arrow.direction;
             let (norm, share) = (dx.hypot(dy), arrow.share.clamp(0.0, 1.0));
-            if norm == 0.0 || share < 0.05 {
+            if norm == 0.0 || share < LEAST_SHARE {
                 continue;
             }
             // An arrow alone in its cell lies across the middle; several begin there.
@@ -199,14 +252,16 @@ impl GridMap {
             let length = if alone { 0.7 } else { 0.44 } * side * share;
             let [x, y] = centre(arrow.cell);
             let (ux, uy) = (dx / norm, -dy / norm);
-            let start = if alone { -length / 2.0 } else { 0.0 };
+            let start = if alone { -length / 2.0 } else { 0.04 * side };
             // A corner so far along the arrow and so far to its side.
             let corner = |along: f64, beside: f64| {
                 let along = start + along;
                 [x + along * ux - beside * uy, y + along * uy + beside * ux]
             };
-            let (shaft, head) = (0.03 * side, 0.11 * side);
-            let neck = (length - 0.2 * side).max(0.0);
+            // Short arrows have small heads.
+            let tip = (0.2 * side).min(0.45 * length);
+            let (neck, head) = (length - tip, 0.55 * tip);
+            let shaft = (0.03 * side).min(0.4 * head);
             let corners = [
                 corner(0.0, shaft),
                 corner(neck, shaft),
@@ -304,6 +359,14 @@ impl GridMap {
         let letters = Letters { upwards: true, ..Letters::new(TEXT, INK, Anchor::Middle) };
         write_fitted(sheet, [right, frame.top + frame.height / 2.0], &self.label, frame.height, letters)
     }
+}
+
+fn check_states(layout: &Layout, what: &'static str, given: usize, expected: usize) -> Result<(), Error> {
+    if given == expected {
+        return Ok(());
+    }
+    let part = format!("a map of {} states", layout.states());
+    Err(Error::Length { part, what, given, expected })
 }
 
 /// A triangle around `end` that points away from `before`.

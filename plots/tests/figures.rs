@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path as FilePath};
 
+use assay_environments::tabular::GridWorld;
 use assay_plots::{
     Arrow, Axis, COLUMN, Curves, Error, Figure, GridMap, Interval, Intervals, Mark, Note, Numbers, Panel,
     Path, Plot, Rate, Reference, Series, write,
@@ -38,7 +39,7 @@ fn intervals() -> Intervals {
 fn map() -> GridMap {
     let mut map = GridMap::new("Value", 2, vec![Some(1.0), None, Some(-1.0), Some(0.5)]);
     map.decimals = Some(1);
-    map.notes = vec![Note { cell: (0, 0), text: "S".into() }];
+    map.notes = vec![note((0, 0), "S")];
     map.arrows = vec![Arrow { cell: (1, 0), direction: [0.0, 1.0], share: 1.0 }];
     map.paths = vec![Path { label: "greedy".into(), cells: vec![(0, 0), (1, 0), (1, 1)] }];
     map
@@ -223,6 +224,34 @@ fn an_error_names_the_row_or_the_cell() {
         "arrow 0 of panel `Task` lies in row 2, column 0 of a grid of 2 × 2 cells"
     );
     assert_eq!(with(|m| m.paths[0].cells.clear()), "path `greedy` of panel `Task` is empty");
+}
+
+#[test]
+fn a_tabular_problem_becomes_a_map_of_its_states() {
+    let mdp = GridWorld::default().build().unwrap();
+    let layout = mdp.layout().unwrap();
+    let values: Vec<f64> = (0..mdp.states()).map(|state| state as f64).collect();
+    let map = GridMap::of_states("Value", layout, &values).unwrap();
+    assert_eq!((map.rows(), map.columns), (3, 4));
+    assert_eq!(map.values[..6], [Some(0.0), Some(1.0), Some(2.0), Some(3.0), Some(4.0), None]);
+    assert_eq!(map.notes, [note((0, 3), "G"), note((2, 0), "S")]);
+
+    let directions = [[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0]];
+    let upwards = [0.9, 0.1, 0.0, 0.0].repeat(mdp.states());
+    let policy = map.clone().with_policy(layout, &upwards, &directions).unwrap();
+    assert_eq!(policy.arrows.len(), 2 * (mdp.states() - 2), "none at the goal and in the pit");
+    assert_eq!(policy.arrows[0], Arrow { cell: (0, 0), direction: [0.0, 1.0], share: 0.9 });
+    assert_eq!(policy.notes, [note((0, 3), "G")]);
+    single(policy).draw().unwrap();
+
+    let error = GridMap::of_states("Value", layout, &values[1..]).unwrap_err().to_string();
+    assert_eq!(error, "a map of 11 states has 10 values, but 11 are needed");
+    assert!(map.clone().with_policy(layout, &upwards[1..], &directions).is_err());
+    assert!(map.with_policy(layout, &upwards, &[]).is_err());
+}
+
+fn note(cell: (usize, usize), text: &str) -> Note {
+    Note { cell, text: text.into() }
 }
 
 #[test]

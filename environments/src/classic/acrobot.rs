@@ -121,6 +121,7 @@ impl Environment for Acrobot {
         picture.line([[-2.2, 1.0], [2.2, 1.0]], Style::line(Colour::GREY, 0.02));
         for (from, to) in [([0.0, 0.0], elbow), (elbow, tip)] {
             picture.rod(from, to, 0.2, Style::fill(Colour::SKY));
+            picture.circle(to, 0.1, Style::fill(Colour::SKY));
             picture.circle(from, 0.1, Style::fill(Colour::ORANGE));
         }
         Some(picture)

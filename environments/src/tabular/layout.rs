@@ -73,6 +73,11 @@ impl Layout {
         self.columns
     }
 
+    /// Number of states, placed or not.
+    pub fn states(&self) -> usize {
+        self.places.len()
+    }
+
     /// What lies in a row and column. Panics when they do not exist.
     pub fn cell(&self, row: usize, column: usize) -> Cell {
         assert!(column < self.columns, "column {column} of {}", self.columns);
