@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use assay_environments::parameters::ParameterError;
 use thiserror::Error as ThisError;
 
+use crate::{claims::ClaimError, statistics::StatisticsError};
+
 /// An error of an experiment, of a run's records, or of the run itself.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
@@ -110,6 +112,12 @@ pub enum Error {
     /// Records that do not allow what is asked of them.
     #[error("{0}")]
     Records(String),
+    /// Scores that statistics cannot be computed of.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
+    /// A claim that is unknown or wrong.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// Ctrl-C cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signal(String),

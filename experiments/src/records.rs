@@ -119,7 +119,7 @@ pub fn status(folder: &Path) -> Result<Status, Error> {
     Ok(read_json(&folder.join(FAILURE))?.map_or(Status::Unfinished, Status::Failed))
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::damaged(path, e)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -213,7 +213,7 @@ impl Folder {
 
 /// The first field in which two runs differ, with both values. The version of the code is no
 /// difference: a run may go on after an update.
-fn difference(recorded: &Run, wanted: &Run) -> Option<(String, String, String)> {
+pub(crate) fn difference(recorded: &Run, wanted: &Run) -> Option<(String, String, String)> {
     let table = |run: &Run| {
         let run = Run { code: String::new(), ..run.clone() };
         toml::Table::try_from(&run).expect("a run is representable in TOML")

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Done;
+use super::{Done, SessionArguments};
 use crate::{
     Error,
     experiment::Experiment,
     records::{Record, find_runs},
-    schedule::{self, Session},
+    schedule,
 };
 
 /// Runs an experiment, or what is left of it.
@@ -51,17 +51,6 @@ pub(super) struct Resume {
     session: SessionArguments,
 }
 
-/// What both commands accept.
-#[derive(Args)]
-struct SessionArguments {
-    /// Runs that are computed at the same time; default: one per processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Tries runs again that failed before.
-    #[arg(long)]
-    retry_failed: bool,
-}
-
 impl Run {
     pub(super) fn execute(self) -> Result<Done, Error> {
         let mut overrides = self.overrides;
@@ -93,8 +82,7 @@ impl Resume {
 }
 
 fn go(records: &[Record], arguments: &SessionArguments, resume: &str) -> Result<Done, Error> {
-    let session = Session { threads: arguments.threads, retry_failed: arguments.retry_failed };
-    let outcome = session.drive(records)?;
+    let outcome = arguments.session().drive(records)?;
     for error in &outcome.errors {
         eprintln!("error: {error}");
     }

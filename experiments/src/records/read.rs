@@ -67,13 +67,10 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The column called `name`. Errors with the nearest spelling when there is none.
-    pub fn column(&self, name: &str) -> Result<&[f64], Error> {
-        let index = self.names.iter().position(|known| known == name).ok_or_else(|| {
-            let known = self.names.iter().map(String::as_str);
-            Error::Records(assay_environments::parameters::unknown("metric", name, known).to_string())
-        })?;
-        Ok(&self.columns[index])
+    /// The column called `name`.
+    pub fn column(&self, name: &str) -> Option<&[f64]> {
+        let index = self.names.iter().position(|known| known == name)?;
+        Some(&self.columns[index])
     }
 }
 

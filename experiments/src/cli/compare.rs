@@ -1,0 +1,113 @@
+//! `assay compare` and `assay export`.
+
+use std::{fs, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::{Done, FolderArguments};
+use crate::{
+    Error, records,
+    results::{self, Group, Measure},
+    statistics::{Bootstrap, Scores},
+    tables::Table,
+};
+
+/// Compares the algorithms of experiments in a table.
+///
+/// Interquartile means over the seeds with stratified bootstrap 95 % intervals, and the probability
+/// that a run beats one of the first algorithm. Of each run the last policy counts, not the best.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    assay compare runs/cartpole\n  \
+    assay compare runs/cartpole --against PPO --format markdown\n  \
+    assay compare runs/cartpole --measure area-under-curve --format csv > table.csv")]
+pub(super) struct Compare {
+    #[command(flatten)]
+    folders: FolderArguments,
+    /// What is compared: final-return, area-under-curve, or a column of metrics.csv.
+    #[arg(long, default_value = "final-return")]
+    measure: String,
+    /// Less of the measure is better.
+    #[arg(long)]
+    less_is_better: bool,
+    /// How the table is printed.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Aligned columns.
+    Text,
+    /// A Markdown table.
+    Markdown,
+    /// Comma-separated values with every digit.
+    Csv,
+}
+
+impl Compare {
+    pub(super) fn execute(self) -> Result<Done, Error> {
+        let groups = self.folders.groups()?;
+        let measure = Measure::named(&self.measure);
+        let table = compare(&groups, &measure, !self.less_is_better)?;
+        print!(
+            "{}",
+            match self.format {
+                Format::Text => table.to_text(),
+                Format::Markdown => table.to_markdown(),
+                Format::Csv => table.to_csv(),
+            }
+        );
+        Ok(Done::All)
+    }
+}
+
+/// One block of rows per experiment.
+pub(crate) fn compare(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Result<Table, Error> {
+    let mut table = Table::new(Bootstrap::default());
+    for groups in groups.chunk_by(|a, b| a.experiment == b.experiment) {
+        let scores = groups.iter().map(|group| group.scores(measure)).collect::<Result<Vec<Scores>, _>>()?;
+        let labels = groups.iter().map(|group| group.label.as_str());
+        let algorithms: Vec<(&str, &Scores)> = labels.zip(&scores).collect();
+        table.add(&title(&groups[0], measure), larger_is_better, &algorithms)?;
+    }
+    Ok(table)
+}
+
+fn title(group: &Group, measure: &Measure) -> String {
+    format!("{}, {}", group.experiment, measure.name())
+}
+
+/// Copies finished runs without their checkpoints.
+///
+/// What statistics need (configuration, evaluations, metrics, result) is small enough to be kept
+/// with a paper, and `assay compare` and `assay plot` read it as they read the whole records.
+#[derive(Args)]
+#[command(after_help = "Example:\n  assay export runs/cartpole results")]
+pub(super) struct Export {
+    /// Folder of records.
+    from: PathBuf,
+    /// The folder that gets `<experiment>/<label>/seed-<n>`.
+    to: PathBuf,
+}
+
+impl Export {
+    pub(super) fn execute(self) -> Result<Done, Error> {
+        let mut runs = 0;
+        for group in results::groups(std::slice::from_ref(&self.from))? {
+            for (record, _) in &group.finished {
+                let target = record.run.folder(&self.to);
+                fs::create_dir_all(&target).map_err(Error::file("create", &target))?;
+                // The result last, as always: a folder without one is not taken for finished.
+                for name in [records::CONFIG, records::METRICS, records::EVALUATIONS, records::RESULT] {
+                    let (from, to) = (record.folder.join(name), target.join(name));
+                    let bytes = fs::read(&from).map_err(Error::file("read", &from))?;
+                    records::files::write_atomically(&to, &bytes)?;
+                }
+                runs += 1;
+            }
+        }
+        eprintln!("{runs} finished runs are in {}", self.to.display());
+        Ok(Done::All)
+    }
+}

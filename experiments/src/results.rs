@@ -1,0 +1,189 @@
+//! Results of many runs, as the statistics take them.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use assay_environments::parameters;
+
+use crate::{
+    Error, Run,
+    records::{self, Failure, Record, Status, Summary, difference},
+    statistics::{Curves, Scores},
+};
+
+/// The runs of one algorithm in one experiment, by seed.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The algorithm's label.
+    pub label: String,
+    /// The environment's name.
+    pub environment: String,
+    /// Runs with a result.
+    pub finished: Vec<(Record, Summary)>,
+    /// Runs that cannot go on.
+    pub failed: Vec<(Record, Failure)>,
+    /// Runs that can be resumed.
+    pub unfinished: Vec<Record>,
+}
+
+/// What runs are compared by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// The mean return of the last evaluation: the last policy, not the best.
+    FinalReturn,
+    /// The mean return over all evaluations, weighted by the steps between them.
+    AreaUnderCurve,
+    /// A column of `metrics.csv`: its value in the last row.
+    Metric(String),
+}
+
+impl Measure {
+    /// `final-return`, `area-under-curve`, or else the name of a metric.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "final-return" => Measure::FinalReturn,
+            "area-under-curve" => Measure::AreaUnderCurve,
+            name => Measure::Metric(name.to_owned()),
+        }
+    }
+
+    /// The measure's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Measure::FinalReturn => "final-return",
+            Measure::AreaUnderCurve => "area-under-curve",
+            Measure::Metric(name) => name,
+        }
+    }
+}
+
+/// The runs in `folders`, grouped by experiment and label, both in alphabetical order. Errors when
+/// a folder cannot be read, holds no runs, a seed is there twice, or runs of one label differ in
+/// more than their seed.
+pub fn groups(folders: &[PathBuf]) -> Result<Vec<Group>, Error> {
+    let mut groups: BTreeMap<(String, String), Vec<Record>> = BTreeMap::new();
+    for folder in folders {
+        let found = records::find_runs(folder)?;
+        if found.is_empty() {
+            return Err(Error::Records(format!("there are no runs in {}", folder.display())));
+        }
+        for record in found {
+            let key = (record.run.experiment.clone(), record.run.label.clone());
+            groups.entry(key).or_default().push(record);
+        }
+    }
+    groups.into_iter().map(|((experiment, label), records)| group(experiment, label, records)).collect()
+}
+
+fn group(experiment: String, label: String, mut records: Vec<Record>) -> Result<Group, Error> {
+    records.sort_by_key(|record| record.run.seed);
+    let same_seed = records.windows(2).find(|pair| pair[0].run.seed == pair[1].run.seed);
+    if let Some([first, second]) = same_seed {
+        let (first, second) = (first.folder.display(), second.folder.display());
+        return Err(Error::Records(format!("{first} and {second} hold the same seed of {label}")));
+    }
+    let first = &records[0];
+    for record in &records[1..] {
+        let wanted = Run { seed: first.run.seed, ..record.run.clone() };
+        if let Some((field, one, other)) = difference(&first.run, &wanted) {
+            let (first, second) = (first.folder.display(), record.folder.display());
+            return Err(Error::Records(format!(
+                "{first} and {second} cannot be compared: `{field}` is {one} in one and {other} in the other"
+            )));
+        }
+    }
+    let environment = first.run.environment.name.clone();
+    let mut group = Group {
+        experiment,
+        label,
+        environment,
+        finished: Vec::new(),
+        failed: Vec::new(),
+        unfinished: Vec::new(),
+    };
+    for record in records {
+        match records::status(&record.folder)? {
+            Status::Finished(summary) => group.finished.push((record, summary)),
+            Status::Failed(failure) => group.failed.push((record, failure)),
+            Status::Unfinished => group.unfinished.push(record),
+        }
+    }
+    Ok(group)
+}
+
+impl Group {
+    /// The group's title: `<experiment> / <label>`.
+    pub fn title(&self) -> String {
+        format!("{} / {}", self.experiment, self.label)
+    }
+
+    /// What keeps some of the runs out of the statistics, in words; `None` when all are finished.
+    pub fn missing(&self) -> Option<String> {
+        let parts = [(self.failed.len(), "failed"), (self.unfinished.len(), "not finished")];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, how)| format!("{count} {how}"))
+            .collect();
+        let all = self.finished.len() + self.failed.len() + self.unfinished.len();
+        let (title, parts) = (self.title(), parts.join(" and "));
+        (!parts.is_empty()).then(|| format!("{title}: of {all} runs, {parts}; they are left out"))
+    }
+
+    /// The mean return of each evaluation of each finished run, at the steps where evaluations were
+    /// due. Errors when no run is finished or an evaluation is missing.
+    pub fn returns(&self) -> Result<Curves, Error> {
+        self.require_finished()?;
+        let mut due: Vec<u64> = Vec::new();
+        let mut runs = Vec::with_capacity(self.finished.len());
+        for (record, _) in &self.finished {
+            let points = records::evaluations(&record.folder)?;
+            let steps: Vec<u64> = points.iter().map(|point| point.due).collect();
+            if runs.is_empty() {
+                due = steps;
+            } else if steps != due {
+                let folder = record.folder.display();
+                return Err(Error::Records(format!(
+                    "{folder} has evaluations at other steps than its siblings"
+                )));
+            }
+            runs.push(points.iter().map(|point| point.summary().mean_reward).collect::<Vec<_>>());
+        }
+        Ok(Curves::single_task(&due, &runs)?)
+    }
+
+    /// One number per finished run. Errors when no run is finished, or the metric is not there.
+    pub fn scores(&self, measure: &Measure) -> Result<Scores, Error> {
+        match measure {
+            Measure::FinalReturn => Ok(self.returns()?.last().clone()),
+            Measure::AreaUnderCurve => Ok(self.returns()?.area()),
+            Measure::Metric(name) => self.last_metric(name),
+        }
+    }
+
+    fn last_metric(&self, name: &str) -> Result<Scores, Error> {
+        self.require_finished()?;
+        let last = |(record, _): &(Record, Summary)| -> Result<f64, Error> {
+            let metrics = records::metrics(&record.folder)?;
+            let column = metrics.column(name).ok_or_else(|| {
+                let evaluations = ["final-return", "area-under-curve"].into_iter();
+                let known = evaluations.chain(metrics.names.iter().map(String::as_str));
+                Error::parameter(self.title())(parameters::unknown("metric", name, known))
+            })?;
+            column.last().copied().filter(|value| value.is_finite()).ok_or_else(|| {
+                let folder = record.folder.display();
+                Error::Records(format!("{folder}: `{name}` has no value in the last row of metrics.csv"))
+            })
+        };
+        let values = self.finished.iter().map(last).collect::<Result<Vec<f64>, Error>>()?;
+        Ok(Scores::single_task(&values)?)
+    }
+
+    fn require_finished(&self) -> Result<(), Error> {
+        if self.finished.is_empty() {
+            return Err(Error::Records(format!("{}: no run is finished", self.title())));
+        }
+        Ok(())
+    }
+}
