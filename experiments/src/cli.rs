@@ -7,6 +7,7 @@ mod bench;
 mod claim;
 mod compare;
 mod list;
+mod plot;
 mod run;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -33,6 +34,7 @@ enum Command {
     Resume(run::Resume),
     List(list::List),
     Compare(compare::Compare),
+    Plot(plot::Plot),
     Export(compare::Export),
     Claim(claim::ClaimCommand),
     Bench(bench::Bench),
@@ -120,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Resume(command) => command.execute(),
         Command::List(command) => command.execute(),
         Command::Compare(command) => command.execute(),
+        Command::Plot(command) => command.execute(),
         Command::Export(command) => command.execute(),
         Command::Claim(command) => command.execute(),
         Command::Bench(command) => command.execute(),

@@ -118,6 +118,9 @@ pub enum Error {
     /// A claim that is unknown or wrong.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// A figure that cannot be drawn or written.
+    #[error(transparent)]
+    Figure(#[from] assay_plots::Error),
     /// Ctrl-C cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signal(String),

@@ -3,7 +3,7 @@
 //! An [`Experiment`](experiment::Experiment) is a TOML file. It becomes one [`Run`] per algorithm
 //! and seed; [`driver::drive`] takes a run from wherever its folder says it is to its end, and
 //! [`schedule::drive_all`] does so with many at once. What is on the disk is described in
-//! [`records`]; [`results`] reads it back for [`statistics`], [`tables`] and figures, and
+//! [`records`]; [`results`] reads it back for [`statistics`], [`tables`] and [`figures`], and
 //! [`evidence`] gathers what a claim in [`claims`] is judged by. The `assay` command is a thin layer
 //! over these.
 
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod driver;
 pub mod evidence;
 pub mod experiment;
+pub mod figures;
 pub mod overrides;
 pub mod progress;
 pub mod records;

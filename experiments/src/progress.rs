@@ -123,8 +123,12 @@ impl Observer for Lines {
     fn observe(&self, run: &Run, event: Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (tally, last) = &mut *state;
+        let started = tally.steps.contains_key(&run.title());
         tally.note(run, &event);
-        if let Event::Ended(ending) = event {
+        // Of what was finished before, nobody needs to hear again.
+        if let Event::Ended(ending) = event
+            && (started || !matches!(ending, Ending::Finished(_)))
+        {
             eprintln!("{}: {}", run.title(), describe(ending));
         }
         if last.elapsed() >= Self::INTERVAL {

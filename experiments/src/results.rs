@@ -7,7 +7,8 @@ use assay_environments::parameters;
 use crate::{
     Error, Run,
     records::{self, Failure, Record, Status, Summary, difference},
-    statistics::{Curves, Scores},
+    statistics::{Bootstrap, Curves, Scores},
+    tables::Table,
 };
 
 /// The runs of one algorithm in one experiment, by seed.
@@ -34,7 +35,7 @@ pub enum Measure {
     FinalReturn,
     /// The mean return over all evaluations, weighted by the steps between them.
     AreaUnderCurve,
-    /// A column of `metrics.csv`: its value in the last row.
+    /// A column of `metrics.csv`: its last value.
     Metric(String),
 }
 
@@ -56,6 +57,29 @@ impl Measure {
             Measure::Metric(name) => name,
         }
     }
+
+    /// The measure's name on an axis.
+    pub(crate) fn title(&self) -> &str {
+        match self {
+            Measure::FinalReturn => "Final return",
+            Measure::AreaUnderCurve => "Average return",
+            Measure::Metric(name) => name,
+        }
+    }
+}
+
+/// A table of `groups`, which stand together by experiment: one block of rows each, whose first
+/// algorithm the others are compared with. Errors as reading the records does.
+pub fn table(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Result<Table, Error> {
+    let mut table = Table::new(Bootstrap::default());
+    for groups in groups.chunk_by(|a, b| a.experiment == b.experiment) {
+        let scores = groups.iter().map(|group| group.scores(measure)).collect::<Result<Vec<Scores>, _>>()?;
+        let labels = groups.iter().map(|group| group.label.as_str());
+        let algorithms: Vec<(&str, &Scores)> = labels.zip(&scores).collect();
+        let title = format!("{}, {}", groups[0].experiment, measure.name());
+        table.add(&title, larger_is_better, &algorithms)?;
+    }
+    Ok(table)
 }
 
 /// The runs in `folders`, grouped by experiment and label, both in alphabetical order. Errors when
@@ -171,9 +195,9 @@ impl Group {
                 let known = evaluations.chain(metrics.names.iter().map(String::as_str));
                 Error::parameter(self.title())(parameters::unknown("metric", name, known))
             })?;
-            column.last().copied().filter(|value| value.is_finite()).ok_or_else(|| {
+            column.iter().rev().copied().find(|value| value.is_finite()).ok_or_else(|| {
                 let folder = record.folder.display();
-                Error::Records(format!("{folder}: `{name}` has no value in the last row of metrics.csv"))
+                Error::Records(format!("{folder}: `{name}` has no value in metrics.csv"))
             })
         };
         let values = self.finished.iter().map(last).collect::<Result<Vec<f64>, Error>>()?;

@@ -7,9 +7,7 @@ use clap::{Args, ValueEnum};
 use super::{Done, FolderArguments};
 use crate::{
     Error, records,
-    results::{self, Group, Measure},
-    statistics::{Bootstrap, Scores},
-    tables::Table,
+    results::{self, Measure},
 };
 
 /// Compares the algorithms of experiments in a table.
@@ -49,7 +47,7 @@ impl Compare {
     pub(super) fn execute(self) -> Result<Done, Error> {
         let groups = self.folders.groups()?;
         let measure = Measure::named(&self.measure);
-        let table = compare(&groups, &measure, !self.less_is_better)?;
+        let table = results::table(&groups, &measure, !self.less_is_better)?;
         print!(
             "{}",
             match self.format {
@@ -60,22 +58,6 @@ impl Compare {
         );
         Ok(Done::All)
     }
-}
-
-/// One block of rows per experiment.
-pub(crate) fn compare(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Result<Table, Error> {
-    let mut table = Table::new(Bootstrap::default());
-    for groups in groups.chunk_by(|a, b| a.experiment == b.experiment) {
-        let scores = groups.iter().map(|group| group.scores(measure)).collect::<Result<Vec<Scores>, _>>()?;
-        let labels = groups.iter().map(|group| group.label.as_str());
-        let algorithms: Vec<(&str, &Scores)> = labels.zip(&scores).collect();
-        table.add(&title(&groups[0], measure), larger_is_better, &algorithms)?;
-    }
-    Ok(table)
-}
-
-fn title(group: &Group, measure: &Measure) -> String {
-    format!("{}, {}", group.experiment, measure.name())
 }
 
 /// Copies finished runs without their checkpoints.

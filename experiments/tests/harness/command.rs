@@ -46,3 +46,115 @@ fn mistakes_have_an_exit_code_and_a_message_and_help_has_examples() {
         assert!(output.contains("Examples:") && output.contains(&format!("assay {command}")), "{output}");
     }
 }
+
+#[test]
+fn results_are_listed_compared_drawn_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), super::SMALL).unwrap();
+    let succeed = |arguments: &[&str]| {
+        let (code, output, errors) = assay(folder, arguments);
+        assert_eq!(code, 0, "{arguments:?}: {errors}");
+        output
+    };
+    succeed(&["run", "small.toml"]);
+    let list = succeed(&["list"]);
+    assert!(list.lines().any(|line| line.starts_with("small       sac        Pendulum-v1")), "{list}");
+
+    let table = succeed(&["compare", "--against", "sac"]);
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows.len() == 3 && rows[1].contains("sac") && rows[2].contains("random"), "{table}");
+    assert!(succeed(&["compare", "--format", "markdown"]).starts_with("| metric"));
+
+    // The same numbers from what is kept without checkpoints.
+    succeed(&["export", "runs/small", "kept"]);
+    assert!(!folder.join("kept/small/sac/seed-0/checkpoint.safetensors").exists());
+    for measure in ["final-return", "area-under-curve", "episode_length"] {
+        let csv = |root| succeed(&["compare", root, "--measure", measure, "--format", "csv"]);
+        assert_eq!(csv("kept"), csv("runs"));
+    }
+    for kind in ["curves", "scores", "profiles", "improvement"] {
+        let output = succeed(&["plot", "kept", "--kind", kind, "--output", &format!("figures/{kind}")]);
+        assert_eq!(output.lines().count(), 2);
+        assert!(fs::read_to_string(folder.join(format!("figures/{kind}.svg"))).unwrap().contains("<svg"));
+        assert!(folder.join(format!("figures/{kind}.png")).exists());
+    }
+
+    let refused = |arguments: &[&str], part: &str| {
+        let (code, _, errors) = assay(folder, arguments);
+        assert!(code == 1 && errors.contains(part), "{arguments:?}: {errors}");
+    };
+    refused(&["compare", "--against", "sca"], "did you mean `sac`?");
+    refused(&["compare", "--measure", "episode_lenth"], "did you mean `episode_length`?");
+    refused(&["compare", "figures"], "there are no runs in figures");
+    // A run that is not finished is left out, and that is said.
+    fs::remove_file(folder.join("runs/small/sac/seed-1/result.json")).unwrap();
+    let (code, table, errors) = assay(folder, &["compare"]);
+    assert!(
+        code == 0 && errors.contains("small / sac: of 2 runs, 1 not finished; they are left out"),
+        "{errors}"
+    );
+    assert!(table.contains("sac           1"), "{table}");
+    // Runs of one label that differ in more than the seed are never pooled.
+    let config = folder.join("runs/small/sac/seed-0/config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("batch_size = 8", "batch_size = 9")).unwrap();
+    refused(&["compare"], "`algorithm.parameters.batch_size` is 9 in one and 8 in the other");
+}
+
+#[test]
+fn the_catalogues_are_listed_with_parameters_and_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = |arguments: &[&str]| assay(folder.path(), arguments).1;
+    assert!(output(&["environments"]).contains("CartPole-v1"));
+    let pendulum = output(&["environments", "Pendulum-v1"]);
+    assert!(pendulum.contains("time_limit = 200") && pendulum.contains("actions: Box"), "{pendulum}");
+    assert!(output(&["algorithms"]).contains("Haarnoja"));
+    assert!(output(&["algorithms", "sac"]).contains("batch_size = 256"));
+    assert!(assay(folder.path(), &["algorithms", "scc"]).2.contains("did you mean `sac`?"));
+}
+
+#[test]
+fn a_claim_is_run_resumed_and_judged() {
+    const CLAIM: &str = r#"
+        name = "tiny"
+        paper = "none"
+        statement = "Longer rollouts of random actions are as good as shorter ones."
+        seeds = [2, 3]
+        margin = { fraction = 10.0 }
+        evaluation = { episodes = 2 }
+        [algorithm]
+        name = "random"
+        label = "long"
+        [[baselines]]
+        name = "random"
+        label = "short"
+        parameters = { steps = 10 }
+        [[tasks]]
+        environment = { name = "CartPole-v1" }
+        budget = 300
+        reference = { low = 0.0, high = 500.0 }
+        [[tasks]]
+        environment = { name = "Pendulum-v1" }
+        budget = 300
+        reference = { low = -1500.0, high = 0.0 }
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tiny.toml"), CLAIM).unwrap();
+    let (code, first, errors) = assay(folder.path(), &["claim", "tiny.toml"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(first.contains("reproduced, after 2 seeds") && first.contains("against short"), "{first}");
+    let verdict = fs::read_to_string(folder.path().join("runs/tiny.json")).unwrap();
+    assert!(verdict.contains("\"reproduced\""), "{verdict}");
+    let (_, second, errors) = assay(folder.path(), &["claim", "tiny.toml"]);
+    assert_eq!(second, first);
+    assert!(!errors.contains("finished after"), "nothing was run again: {errors}");
+
+    // One that cannot be decided looks again with more seeds.
+    let unclear = CLAIM.replace("fraction = 10.0", "fraction = 0.0").replace("\"tiny\"", "\"unclear\"");
+    fs::write(folder.path().join("unclear.toml"), unclear).unwrap();
+    let (code, output, _) = assay(folder.path(), &["claim", "unclear.toml", "--set", "budget=100"]);
+    assert_eq!(code, 0);
+    assert!(output.contains("not a verdict on the claim"), "{output}");
+    assert!(!folder.path().join("runs/unclear.json").exists());
+}

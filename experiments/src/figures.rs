@@ -1,0 +1,137 @@
+//! Figures of the results of experiments: one panel per experiment, the same colour for the same
+//! label everywhere.
+
+use std::collections::BTreeSet;
+
+use assay_plots::{Axis, Curves, Figure, Interval, Intervals, Mark, Numbers, Panel, Plot, Reference, Series};
+
+use crate::{
+    Error,
+    results::{Group, Measure},
+    statistics::{
+        Aggregate, Bootstrap, Estimate, Scores, performance_profile, probability_of_improvement_interval,
+    },
+};
+
+/// What a figure shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Learning curves: the interquartile mean of the evaluations' returns over environment steps,
+    /// with 95 % bands.
+    Curves,
+    /// The interquartile mean of the measure with its 95 % interval, one row per algorithm.
+    Scores,
+    /// Performance profiles: the share of runs whose measure is above a threshold.
+    Profiles,
+    /// The probability that a run of the first algorithm beats one of each other.
+    Improvement,
+}
+
+/// The figure of `groups`, which stand together by experiment. `measure` is not used for learning
+/// curves. Errors as reading the records does.
+pub fn figure(
+    kind: Kind,
+    groups: &[Group],
+    measure: &Measure,
+    larger_is_better: bool,
+) -> Result<Figure, Error> {
+    let mut labels: Vec<&str> = Vec::new();
+    for group in groups {
+        if !labels.contains(&group.label.as_str()) {
+            labels.push(&group.label);
+        }
+    }
+    let experiments: Vec<&[Group]> = groups.chunk_by(|a, b| a.experiment == b.experiment).collect();
+    let panel = |groups: &[Group]| -> Result<Panel, Error> {
+        let plot: Plot = match kind {
+            Kind::Curves => curves(groups)?.into(),
+            Kind::Scores => scores(groups, measure)?.into(),
+            Kind::Profiles => profiles(groups, measure)?.into(),
+            Kind::Improvement => improvement(groups, measure, larger_is_better)?.into(),
+        };
+        Ok(Panel::new(title(groups, &experiments), plot))
+    };
+    let panels = experiments.iter().map(|groups| panel(groups)).collect::<Result<_, _>>()?;
+    Ok(Figure::new(panels).ordered(labels))
+}
+
+/// The environment's name, where it tells the experiment from the others; else the experiment's.
+fn title<'a>(groups: &'a [Group], experiments: &[&[Group]]) -> &'a str {
+    let first = &groups[0];
+    let same = |group: &Group| group.environment == first.environment;
+    let with_it = experiments.iter().filter(|groups| groups.iter().any(same)).count();
+    if with_it == 1 && groups.iter().all(same) { &first.environment } else { &first.experiment }
+}
+
+/// Enough for the eye, and quick.
+fn bootstrap() -> Result<Bootstrap, Error> {
+    let usual = Bootstrap::default();
+    Ok(Bootstrap::new(2_000, usual.confidence(), assay_environments::random::Seed::new(0))?)
+}
+
+/// Values, lower and upper ends.
+fn columns(estimates: &[Estimate]) -> [Vec<f64>; 3] {
+    [|e: &Estimate| e.value, |e: &Estimate| e.low, |e: &Estimate| e.high]
+        .map(|part| estimates.iter().map(part).collect())
+}
+
+fn curves(groups: &[Group]) -> Result<Curves, Error> {
+    let series = |group: &Group| -> Result<Series, Error> {
+        let returns = group.returns()?;
+        let steps = returns.steps().iter().map(|&steps| steps as f64).collect();
+        let [value, low, high] = columns(&returns.aggregate(Aggregate::InterquartileMean, &bootstrap()?));
+        Ok(Series::new(&group.label, steps, value).with_intervals(low, high))
+    };
+    let series = groups.iter().map(series).collect::<Result<_, _>>()?;
+    Ok(Curves::new(Axis::steps(), Axis::new("Return (IQM)"), series))
+}
+
+fn scores(groups: &[Group], measure: &Measure) -> Result<Intervals, Error> {
+    let row = |group: &Group| -> Result<Interval, Error> {
+        let scores = group.scores(measure)?;
+        let Estimate { value, low, high } =
+            Bootstrap::default().estimate(&scores, Aggregate::InterquartileMean);
+        Ok(Interval::new(&group.label, value, low, high))
+    };
+    let rows = groups.iter().map(row).collect::<Result<_, _>>()?;
+    Ok(Intervals::new(Axis::new(format!("{} (IQM)", measure.title())), rows))
+}
+
+fn profiles(groups: &[Group], measure: &Measure) -> Result<Curves, Error> {
+    const THRESHOLDS: usize = 200;
+    let scores = groups.iter().map(|group| group.scores(measure)).collect::<Result<Vec<Scores>, _>>()?;
+    let all = || scores.iter().flat_map(|scores| scores.values()).copied();
+    let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+    let margin = if most > least { 0.03 * (most - least) } else { 1.0 };
+    let width = most - least + 2.0 * margin;
+    let threshold = |i: usize| least - margin + width * i as f64 / (THRESHOLDS - 1) as f64;
+    let thresholds: Vec<f64> = (0..THRESHOLDS).map(threshold).collect();
+    let series = |(group, scores): (&Group, &Scores)| -> Result<Series, Error> {
+        let [value, low, high] = columns(&performance_profile(scores, &thresholds, &bootstrap()?));
+        let series = Series::new(&group.label, thresholds.clone(), value).with_intervals(low, high);
+        Ok(series.marked(Mark::Steps))
+    };
+    let series = groups.iter().zip(&scores).map(series).collect::<Result<_, _>>()?;
+    let share = Axis::new("Runs above").written(Numbers::Percent).including([0.0, 1.0]);
+    Ok(Curves::new(Axis::new(measure.title()), share, series))
+}
+
+fn improvement(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Result<Intervals, Error> {
+    let [first, others @ ..] = groups else { return Err(Error::Records("there are no runs".into())) };
+    let distinct: BTreeSet<&str> = groups.iter().map(|group| group.label.as_str()).collect();
+    if distinct.len() < 2 {
+        let title = first.title();
+        return Err(Error::Records(format!("{title}: there is no other algorithm to compare with")));
+    }
+    let of_first = first.scores(measure)?;
+    let row = |group: &Group| -> Result<Interval, Error> {
+        let of_other = group.scores(measure)?;
+        let (better, worse) = if larger_is_better { (&of_first, &of_other) } else { (&of_other, &of_first) };
+        let Estimate { value, low, high } =
+            probability_of_improvement_interval(better, worse, &Bootstrap::default())?;
+        Ok(Interval::new(&group.label, value, low, high))
+    };
+    let rows = others.iter().map(row).collect::<Result<_, _>>()?;
+    let axis = Axis::new(format!("P({} better)", first.label)).including([0.0, 1.0]);
+    Ok(Intervals::new(axis, rows).with_reference(Reference::new("", 0.5)))
+}
