@@ -71,8 +71,11 @@ pub fn judge(claim: &Claim, overrides: &[String], root: &Path, session: &Session
 }
 
 fn experiment(claim: &Claim, task: usize, seeds: usize, overrides: &[String]) -> Result<Experiment, Error> {
-    let text = toml::to_string(&claim.experiment(task, seeds)).expect("a table is representable in TOML");
-    Experiment::parse(&text, &format!("claim {}, task {}", claim.name, task + 1), overrides)
+    let experiment = claim.experiment(task, seeds)?;
+    if overrides.is_empty() {
+        return Ok(experiment);
+    }
+    Experiment::parse(&experiment.to_toml(), &format!("claim {}", claim.name), overrides)
 }
 
 fn run_look(
@@ -92,10 +95,7 @@ fn run_look(
 /// The verdict after `seeds` seeds from the records under `root`.
 fn judge_look(claim: &Claim, seeds: usize, root: &Path) -> Result<Judgement, Error> {
     let tasks: Vec<Vec<Group>> = (0..claim.tasks.len())
-        .map(|task| {
-            let name = claim.experiment(task, seeds)["name"].as_str().unwrap_or_default().to_owned();
-            results::groups(&[root.join(name)])
-        })
+        .map(|task| results::groups(&[root.join(claim.experiment(task, seeds)?.name)]))
         .collect::<Result<_, Error>>()?;
     let scores = |label: &str| -> Result<Scores, Error> {
         let mut rows = Vec::with_capacity(tasks.len());
