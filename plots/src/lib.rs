@@ -5,7 +5,7 @@
 //! [`GridMap`]s (values, policies and paths on grids). [`write`](fn@write) turns it into an SVG and
 //! a PNG of the same drawing, in one house style: column width, letters of 7 and 8 points, colours
 //! and dashes that can be told apart by everyone and in grey. Nothing is installed: the font is
-//! part of the program, and the same figure gives the same bytes everywhere.
+//! part of the program, and the same figure gives the same bytes every time.
 //!
 //! ```
 //! use assay_plots::{Axis, Curves, Figure, Panel, Reference, Series};
