@@ -5,10 +5,11 @@
 //! [`schedule::drive_all`] does so with many at once. What is on the disk is described in
 //! [`records`]; [`results`] reads it back for [`statistics`], [`tables`] and [`figures`], and
 //! [`evidence`] gathers what a claim in [`claims`] is judged by. The `assay` command is a thin layer
-//! over these.
+//! over these, and [`demonstration`] is what examples are made with.
 
 pub mod claims;
 pub mod cli;
+pub mod demonstration;
 pub mod driver;
 pub mod evidence;
 pub mod experiment;

@@ -67,6 +67,11 @@ fn drive_one(record: &Record, conditions: &Conditions<'_>) -> Result<Ending, Err
     })
 }
 
+/// The override for `--seeds`: how many, or which, separated by commas.
+pub(crate) fn seeds_override(seeds: &str) -> String {
+    if seeds.contains(',') { format!("seeds=[{seeds}]") } else { format!("seeds={seeds}") }
+}
+
 /// Drives runs for a person: with progress on standard error, and stopped cleanly by Ctrl-C.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Session {

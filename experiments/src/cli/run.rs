@@ -54,10 +54,7 @@ pub(super) struct Resume {
 impl Run {
     pub(super) fn execute(self) -> Result<Done, Error> {
         let mut overrides = self.overrides;
-        if let Some(seeds) = self.seeds {
-            let list = if seeds.contains(',') { format!("[{seeds}]") } else { seeds };
-            overrides.push(format!("seeds={list}"));
-        }
+        overrides.extend(self.seeds.as_deref().map(schedule::seeds_override));
         overrides.extend(self.device.map(|device| format!("device={device}")));
         let experiment = Experiment::read(&self.experiment, &overrides)?;
         let records = schedule::prepare(experiment.runs()?, &self.root)?;

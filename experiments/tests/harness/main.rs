@@ -2,6 +2,7 @@
 
 mod command;
 mod damage;
+mod demonstration;
 mod experiment;
 mod resume;
 

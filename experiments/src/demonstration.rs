@@ -1,0 +1,238 @@
+//! What the examples share: from a few experiments to a table and a figure with one command.
+//!
+//! An example is its experiments, as TOML, and a call of [`Demonstration::main`]:
+//!
+//! ```no_run
+//! use assay_experiments::demonstration::Demonstration;
+//!
+//! const CARTPOLE: &str = r#"
+//!     name = "cartpole"
+//!     seeds = 5
+//!     budget = 20_000
+//!     environment = { name = "CartPole-v1", copies = 8 }
+//!     [[algorithm]]
+//!     name = "random"
+//! "#;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let about = "Random actions on CartPole";
+//!     Demonstration { name: "random", about, quick: &[CARTPOLE], full: &[CARTPOLE] }.main()
+//! }
+//! ```
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Command, FromArgMatches};
+
+use crate::{
+    Error,
+    experiment::Experiment,
+    figures::{self, Kind},
+    records::files::write_atomically,
+    results::{self, Group, Measure},
+    schedule::{self, Session},
+};
+
+/// An example: experiments in two sizes.
+#[derive(Clone, Copy, Debug)]
+pub struct Demonstration {
+    /// The example's name, as `cargo run --example` takes it.
+    pub name: &'static str,
+    /// What it shows, for `--help`.
+    pub about: &'static str,
+    /// Experiments as TOML that together take about two minutes on two cores. The first algorithm
+    /// of each is the one that the others are compared with.
+    pub quick: &'static [&'static str],
+    /// The same experiments in the size that a conclusion may rest on.
+    pub full: &'static [&'static str],
+}
+
+#[derive(Args, Debug)]
+struct Arguments {
+    /// How many seeds, or which (`3,5,8`).
+    #[arg(long, value_name = "N")]
+    seeds: Option<String>,
+    /// Only this environment. One that the example does not use is tried with the algorithms of the
+    /// first experiment that can act in it.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// As many steps and seeds as a conclusion may rest on; takes long.
+    #[arg(long)]
+    full: bool,
+    /// Goes on with what is in the output folder (by default the last one) instead of starting anew.
+    #[arg(long)]
+    resume: bool,
+    /// Where the networks live: cpu or cuda.
+    #[arg(long)]
+    device: Option<String>,
+    /// Runs that are computed at the same time; default: one per processor.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// The folder for records, table and figure; default: a new one under `runs`.
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Changes a field of the experiments, as `assay run --set` does.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    overrides: Vec<String>,
+}
+
+impl Demonstration {
+    /// Does what the process's command line says.
+    pub fn main(&self) -> ExitCode {
+        self.run(std::env::args_os())
+    }
+
+    /// Does what the arguments say; the first one is the program's name.
+    pub fn run(&self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+        let command = Command::new(self.name).about(self.about);
+        let command = Arguments::augment_args(command)
+            .bin_name(format!("cargo run --example {} --", self.name))
+            .version(crate::run::CODE_VERSION)
+            .after_help(format!(
+                "Examples:\n  cargo run --example {0}\n  cargo run --example {0} -- --seeds 10 --threads 4\n  \
+                 cargo run --example {0} -- --resume",
+                self.name
+            ));
+        let arguments = command.try_get_matches_from(arguments).and_then(|m| Arguments::from_arg_matches(&m));
+        let arguments = match arguments {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                // Help goes to standard output, a mistake to standard error.
+                let _ = error.print();
+                return ExitCode::from(error.exit_code() as u8);
+            }
+        };
+        match self.demonstrate(&arguments) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Whether everything was run and shown.
+    fn demonstrate(&self, arguments: &Arguments) -> Result<bool, Error> {
+        let experiments = self.experiments(arguments)?;
+        let output = self.output(arguments)?;
+        let mut runs = Vec::new();
+        for experiment in &experiments {
+            eprintln!("{experiment}");
+            runs.extend(experiment.runs()?);
+        }
+        let records = schedule::prepare(runs, &output)?;
+        let session = Session { threads: arguments.threads, retry_failed: false };
+        let outcome = session.drive(&records)?;
+        outcome.errors.iter().for_each(|error| eprintln!("error: {error}"));
+        eprintln!("{outcome}\n");
+        if outcome.stopped > 0 || !outcome.errors.is_empty() {
+            let line = self.line(arguments);
+            eprintln!("resume with: {line} --resume --output {}", output.display());
+            return Ok(false);
+        }
+        self.show(arguments, &experiments, &output)?;
+        Ok(outcome.failed == 0)
+    }
+
+    /// The experiments with what the arguments change.
+    fn experiments(&self, arguments: &Arguments) -> Result<Vec<Experiment>, Error> {
+        let mut overrides = arguments.overrides.clone();
+        overrides.extend(arguments.seeds.as_deref().map(schedule::seeds_override));
+        overrides.extend(arguments.device.iter().map(|device| format!("device={device}")));
+        let texts = if arguments.full { self.full } else { self.quick };
+        let read = |overrides: &[String]| {
+            texts.iter().map(|text| Experiment::parse(text, self.name, overrides)).collect::<Vec<_>>()
+        };
+        let own: Vec<Experiment> = read(&overrides).into_iter().collect::<Result<_, _>>()?;
+        let Some(name) = &arguments.environment else { return Ok(own) };
+        let chosen: Vec<Experiment> =
+            own.into_iter().filter(|experiment| experiment.environment.name == *name).collect();
+        if !chosen.is_empty() {
+            return Ok(chosen);
+        }
+        overrides.push(format!("environment.name={name}"));
+        overrides.push("environment.parameters={}".to_owned());
+        overrides.push(format!("name={}", name.to_lowercase()));
+        let mut first_error = None;
+        for experiment in read(&overrides) {
+            match experiment {
+                Ok(experiment) => return Ok(vec![experiment]),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| Error::Records(format!("{} has no experiments", self.name))))
+    }
+
+    /// The folder: the one given, the last one to go on in, or a new one.
+    fn output(&self, arguments: &Arguments) -> Result<PathBuf, Error> {
+        let numbered = |n: u32| {
+            let suffix = if n == 1 { String::new() } else { format!("-{n}") };
+            Path::new("runs").join(format!("{}{suffix}", self.name))
+        };
+        let Some(output) = &arguments.output else {
+            let taken = (1..).take_while(|&n| numbered(n).exists()).last();
+            return match (arguments.resume, taken) {
+                (true, Some(n)) => Ok(numbered(n)),
+                (true, None) => {
+                    Err(Error::Records(format!("nothing to resume: there is no {}", numbered(1).display())))
+                }
+                (false, n) => Ok(numbered(n.unwrap_or(0) + 1)),
+            };
+        };
+        let occupied = fs::read_dir(output).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied && !arguments.resume {
+            let output = output.display();
+            return Err(Error::Records(format!(
+                "{output} is not empty: give --resume to go on with what is there, or another --output"
+            )));
+        }
+        Ok(output.clone())
+    }
+
+    /// Table, figure, and where everything is.
+    fn show(&self, arguments: &Arguments, experiments: &[Experiment], output: &Path) -> Result<(), Error> {
+        let mut groups = Vec::new();
+        for experiment in experiments {
+            groups.extend(in_order(experiment, results::groups(&[output.join(&experiment.name)])?));
+        }
+        groups.iter().filter_map(Group::missing).for_each(|missing| eprintln!("{missing}"));
+        groups.retain(|group| !group.finished.is_empty());
+        let table = results::table(&groups, &Measure::FinalReturn, true)?;
+        write_atomically(&output.join("table.md"), table.to_markdown().as_bytes())?;
+        let figure = figures::figure(Kind::Curves, &groups, &Measure::FinalReturn, true)?;
+        let files = assay_plots::write(&figure, &output.join("figure"))?;
+        println!("{}", table.to_text());
+        println!("figure   {}\n         {}", files.svg.display(), files.png.display());
+        println!("records  {}", output.display());
+        println!("again    {}", self.line(arguments));
+        Ok(())
+    }
+
+    /// The command line that gives the same results.
+    fn line(&self, arguments: &Arguments) -> String {
+        let mut line = format!("cargo run --example {} --", self.name);
+        let mut add = |text: String| line.push_str(&format!(" {text}"));
+        arguments.seeds.iter().for_each(|seeds| add(format!("--seeds {seeds}")));
+        arguments.environment.iter().for_each(|name| add(format!("--environment {name}")));
+        arguments.device.iter().for_each(|device| add(format!("--device {device}")));
+        arguments.overrides.iter().for_each(|change| add(format!("--set '{change}'")));
+        if arguments.full {
+            add("--full".to_owned());
+        }
+        line.strip_suffix(" --").map(str::to_owned).unwrap_or(line)
+    }
+}
+
+/// The groups of an experiment in the order of its algorithms.
+fn in_order(experiment: &Experiment, groups: Vec<Group>) -> Vec<Group> {
+    let place = |label: &str| experiment.algorithms.iter().position(|algorithm| algorithm.label == label);
+    let mut groups: Vec<Group> = groups.into_iter().filter(|group| place(&group.label).is_some()).collect();
+    groups.sort_by_key(|group| place(&group.label));
+    groups
+}
