@@ -10,7 +10,7 @@ mod list;
 mod plot;
 mod run;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -57,7 +57,7 @@ enum Done {
 struct SessionArguments {
     /// Runs that are computed at the same time; default: one per processor.
     #[arg(long)]
-    threads: Option<usize>,
+    threads: Option<NonZeroUsize>,
     /// Tries runs again that failed before.
     #[arg(long)]
     retry_failed: bool,

@@ -23,6 +23,7 @@
 use std::{
     ffi::OsString,
     fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -72,7 +73,7 @@ struct Arguments {
     device: Option<String>,
     /// Runs that are computed at the same time; default: one per processor.
     #[arg(long)]
-    threads: Option<usize>,
+    threads: Option<NonZeroUsize>,
     /// The folder for records, table and figure; default: a new one under `runs`.
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,

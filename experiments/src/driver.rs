@@ -7,7 +7,7 @@
 use std::{
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use assay_algorithms::{Checkpoint, Learner};
@@ -23,6 +23,10 @@ use crate::{
     records::{self, EvaluationSummary, Failure, Folder, Machine, Status, Summary, events::EventWriter},
     timing::Timing,
 };
+
+/// However many steps lie between two checkpoints, no more than this is lost to a kill. When a
+/// checkpoint is written changes no record, so the clock may decide it.
+const LONGEST_WITHOUT_CHECKPOINT: Duration = Duration::from_secs(300);
 
 /// How a call of [`drive`] ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,6 +169,7 @@ struct Driver<'a> {
     evaluations: Appender,
     events: EventWriter,
     timing: Timing,
+    last_checkpoint: Instant,
 }
 
 impl<'a> Driver<'a> {
@@ -191,6 +196,7 @@ impl<'a> Driver<'a> {
             evaluations: Appender::open(folder.file(records::EVALUATIONS), progress.evaluations)?,
             events: EventWriter::open(folder.file(records::EVENTS), progress.events)?,
             timing: Timing::open(folder.file(records::TIMING), steps)?,
+            last_checkpoint: Instant::now(),
             run,
             folder,
             conditions,
@@ -215,7 +221,8 @@ impl<'a> Driver<'a> {
             let before = self.learner.steps();
             self.advance()?;
             self.evaluate_where_due()?;
-            if crosses(before, self.learner.steps(), self.run.records.checkpoint) {
+            let due = crosses(before, self.learner.steps(), self.run.records.checkpoint);
+            if due || self.last_checkpoint.elapsed() >= LONGEST_WITHOUT_CHECKPOINT {
                 self.checkpoint()?;
             }
         }
@@ -315,6 +322,7 @@ impl<'a> Driver<'a> {
         self.evaluations.sync()?;
         self.events.sync()?;
         self.folder.write_checkpoint(&checkpoint, &self.run.algorithm.name)?;
+        self.last_checkpoint = Instant::now();
         Ok(())
     }
 

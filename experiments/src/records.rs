@@ -11,11 +11,12 @@
 //! | `timing.csv` | how long training and evaluation took | no |
 //! | `events.out.tfevents` | metrics and evaluations for TensorBoard | no |
 //! | `machine.json` | what the run was computed on ([`Machine`]) | no |
+//! | `lock` | nothing; locked while a process is at work on the run | yes |
 //!
 //! A run is either finished (it has a result), failed for good (it has a failure) or can be
 //! resumed. The checkpoint says how long each growing file was when it was written; resuming cuts
 //! them back to there. A checkpoint, result or configuration is written to a temporary name and
-//! renamed, so it is whole or not there. A run in use is locked through its `config.toml`.
+//! renamed, so it is whole or not there.
 
 pub(crate) mod events;
 pub(crate) mod files;
@@ -44,6 +45,7 @@ pub(crate) const FAILURE: &str = "failure.json";
 pub(crate) const TIMING: &str = "timing.csv";
 pub(crate) const EVENTS: &str = "events.out.tfevents";
 pub(crate) const MACHINE: &str = "machine.json";
+pub(crate) const LOCK: &str = "lock";
 
 /// The end of a finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,15 +141,16 @@ impl Folder {
     pub(crate) fn open(run: &Run, path: &Path) -> Result<Self, Error> {
         let path = path.to_owned();
         fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
+        let lock = path.join(LOCK);
+        let lock_file = File::create(&lock).map_err(Error::file("open", &lock))?;
+        match lock_file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path }),
+            Err(TryLockError::Error(e)) => return Err(Error::file("lock", &lock)(e)),
+        }
         let config = path.join(CONFIG);
         if !config.try_exists().map_err(Error::file("read", &config))? {
             files::write_atomically(&config, run.to_toml().as_bytes())?;
-        }
-        let lock = File::open(&config).map_err(Error::file("open", &config))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path }),
-            Err(TryLockError::Error(e)) => return Err(Error::file("lock", &config)(e)),
         }
         let recorded = Run::read(&config)?;
         if let Some((field, recorded, wanted)) = difference(&recorded, run) {
@@ -157,7 +160,7 @@ impl Folder {
             // What a killed process left; most often there is nothing.
             let _ = fs::remove_file(files::temporary(&path.join(name)));
         }
-        Ok(Folder { path, _lock: lock })
+        Ok(Folder { path, _lock: lock_file })
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -28,6 +28,11 @@ pub const FORMAT: u32 = 1;
 /// The version of the code, with the commit where it is known.
 pub const CODE_VERSION: &str = env!("ASSAY_CODE_VERSION");
 
+/// The parameter of algorithms with schedules (step sizes, clip ranges) that says over how many
+/// environment steps they go. By default it is the length of the paper's runs; in an experiment it
+/// is the experiment's budget, unless given.
+const LENGTH: &str = "total_steps";
+
 /// A run's complete configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +82,11 @@ impl Run {
     ) -> Result<Run, Error> {
         let place = format!("{file}, algorithm `{}`", algorithm.label);
         let entry = algorithms::find(&algorithm.name).map_err(Error::parameter(&place))?;
-        let parameters = entry.resolve(&algorithm.parameters).map_err(Error::algorithm(&place))?;
+        let mut given = algorithm.parameters.clone();
+        if entry.parameters().contains_key(LENGTH) && !given.contains_key(LENGTH) {
+            given.insert(LENGTH.to_owned(), Value::Integer(experiment.budget as i64));
+        }
+        let parameters = entry.resolve(&given).map_err(Error::algorithm(&place))?;
         let own = format!("{place}, environment");
         let section = if algorithm.environment.is_empty() { format!("{file}, [environment]") } else { own };
         let environment = environment_of(experiment, algorithm)

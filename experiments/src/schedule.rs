@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
@@ -75,8 +76,9 @@ pub(crate) fn seeds_override(seeds: &str) -> String {
 /// Drives runs for a person: with progress on standard error, and stopped cleanly by Ctrl-C.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Session {
-    /// Runs that are computed at the same time; one per processor where it is not given.
-    pub threads: Option<usize>,
+    /// Runs that are computed at the same time, and threads for what is parallel inside of them; one
+    /// per processor where it is not given.
+    pub threads: Option<NonZeroUsize>,
     /// Whether runs that failed before are tried again.
     pub retry_failed: bool,
 }
@@ -113,12 +115,16 @@ impl Session {
     /// the outcome.
     pub fn drive(&self, records: &[Record]) -> Result<Outcome, Error> {
         stop_on_signals()?;
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        if let Some(threads) = self.threads {
+            // It fails where the pool is there already: then its size is settled.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+        }
+        let processors = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let observer = progress::observer(records);
         let conditions = Conditions {
             stop: &STOP,
             observer: &*observer,
-            threads: self.threads.unwrap_or(processors).max(1),
+            threads: self.threads.unwrap_or_else(processors).get(),
             retry_failed: self.retry_failed,
         };
         let mut outcome = Outcome::default();

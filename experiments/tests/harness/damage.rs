@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -121,12 +122,34 @@ fn a_folder_where_a_file_is_needed_stops_that_run_only_and_it_can_be_resumed() {
 fn a_run_that_another_process_works_on_is_busy() {
     let root = tempfile::tempdir().unwrap();
     let records = prepared(SMALL, root.path());
-    let lock = fs::File::open(records[0].folder.join("config.toml")).unwrap();
+    let lock = fs::File::open(records[0].folder.join("lock")).unwrap();
     lock.lock().unwrap();
     let message = drive_again(&records[0]).unwrap_err().to_string();
     assert!(message.contains("seed-0 is in use by another process"), "{message}");
     lock.unlock().unwrap();
     assert!(drive_again(&records[0]).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_stops_the_runs_with_an_error_and_room_lets_them_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("small.toml"), SMALL).unwrap();
+    // The system refuses to let a file grow beyond a few kilobytes, in the way of a full disk.
+    let script = format!("trap '' XFSZ; ulimit -f 8; exec {} run small.toml", env!("CARGO_BIN_EXE_assay"));
+    let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(
+        errors.contains("error: cannot write") && errors.contains("resume with: assay resume"),
+        "{errors}"
+    );
+
+    let (code, _, errors) = super::command::assay(folder.path(), &["resume"]);
+    assert_eq!(code, 0, "{errors}");
+    let whole = tempfile::tempdir().unwrap();
+    finished(whole.path());
+    super::assert_same(&reproducible_files(&folder.path().join("runs")), &reproducible_files(whole.path()));
 }
 
 /// An environment of a user, with a mistake: the reward of step 80 is not a number.

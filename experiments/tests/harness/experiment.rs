@@ -49,6 +49,18 @@ fn a_run_has_every_parameter_and_reads_back_from_its_folder() {
 }
 
 #[test]
+fn schedules_go_over_the_budget_unless_told_otherwise() {
+    let run = |parameters: &str| {
+        let text = MINIMAL
+            .replace("CartPole-v1", "Pendulum-v1")
+            .replace("\"random\"", &format!("\"mdpo-off-policy\"\nparameters = {{ {parameters} }}"));
+        parse(&text).unwrap().runs().unwrap().remove(0)
+    };
+    assert_eq!(run("hidden = [4]").algorithm.parameters["total_steps"].as_integer(), Some(2_000));
+    assert_eq!(run("total_steps = 7").algorithm.parameters["total_steps"].as_integer(), Some(7));
+}
+
+#[test]
 fn an_algorithm_can_have_an_environment_of_its_own() {
     let experiment = with_overrides(&[
         "environment.parameters.time_limit=50",

@@ -1,5 +1,6 @@
 //! The experiment harness from outside: files in, records out, whatever happens in between.
 
+mod catalogue;
 mod command;
 mod damage;
 mod demonstration;
