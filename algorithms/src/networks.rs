@@ -30,6 +30,7 @@ mod initialisation;
 mod kernel;
 mod layout;
 mod network;
+mod product;
 #[cfg(test)]
 mod tests;
 

@@ -90,6 +90,15 @@ impl<D: Device> DenseStack<D> {
         self.0.forward(input, wanted).map(cube::only_member)
     }
 
+    /// As [`forward`](Self::forward), but composed of the device's operations even where there is a
+    /// fused one: the reference for tests and benchmarks.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn forward_composed<T: Tape<D>>(&self, input: Matrix<D, T>) -> Result<Matrix<D, T>, Error> {
+        self.0.composed::<T, T>(&self.0.layout, input).map(cube::only_member)
+    }
+
     /// Outputs (batch, outputs) for rows (batch, inputs), from host to host, on any device. Nothing
     /// is recorded or, after the first call with a batch size, allocated.
     pub fn infer(&self, rows: &[f32], outputs: &mut [f32]) {

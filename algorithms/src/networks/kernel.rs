@@ -1,10 +1,13 @@
 //! The arithmetic of a network on the host: forward, backward and tangent over plain slices.
 
-use gemm::Parallelism;
+use super::{
+    layout::{Layer, Layout, NORM_EPSILON, Norm},
+    product::{Operand, Start, product},
+};
+use crate::tensor::host::vectorised;
 
-use super::layout::{Layer, Layout, NORM_EPSILON};
-
-/// Buffers of one pass through a network: what the forward pass leaves for the backward pass.
+/// Buffers of one pass through a network: what the forward pass leaves for the others. They grow to
+/// the largest pass and are then reused as they are.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     pub(super) batch: usize,
@@ -20,15 +23,17 @@ pub(super) struct Workspace {
     /// (members, batch, outputs) of the current layer, in the tangent pass.
     pub(super) tangent: Vec<f32>,
     next_tangent: Vec<f32>,
+    /// For the products' packing.
+    scratch: Vec<f32>,
 }
 
 #[derive(Debug, Default)]
 struct LayerBuffers {
-    /// Before the activation, (members, batch, outputs).
+    /// Before the activation, (members, batch, outputs); only where the derivative needs it.
     sums: Vec<f32>,
     /// After it.
     outputs: Vec<f32>,
-    /// With layer normalisation: the normalised sums before gain and shift.
+    /// With layer normalisation: the sums normalised, before gain and shift.
     normalised: Vec<f32>,
     /// With layer normalisation: 1/√(variance + ε), (members, batch).
     inverse_deviation: Vec<f32>,
@@ -41,112 +46,58 @@ impl Workspace {
     }
 }
 
-/// dst ← (dst +) lhs · rhs for an (m, k) and a (k, n) matrix, each given with its row and column
-/// strides; `dst` is row-major.
-fn product(
-    (m, k, n): (usize, usize, usize),
-    dst: &mut [f32],
-    accumulate: bool,
-    (lhs, lhs_row, lhs_column): (&[f32], usize, usize),
-    (rhs, rhs_row, rhs_column): (&[f32], usize, usize),
-) {
-    if m == 0 || n == 0 || k == 0 {
-        if !accumulate {
-            dst.fill(0.0);
-        }
-        return;
-    }
-    assert!(dst.len() >= m * n);
-    assert!(lhs.len() > (m - 1) * lhs_row + (k - 1) * lhs_column);
-    assert!(rhs.len() > (k - 1) * rhs_row + (n - 1) * rhs_column);
-    // SAFETY: the assertions above hold every index that the product touches inside its slice, and
-    // `dst` is borrowed mutably, so it overlaps neither operand. The crate has no safe interface;
-    // it is here because it is several times faster than safe loops (see the `tensor` benchmark).
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            dst.as_mut_ptr(),
-            1,
-            n as isize,
-            accumulate,
-            lhs.as_ptr(),
-            lhs_column as isize,
-            lhs_row as isize,
-            rhs.as_ptr(),
-            rhs_column as isize,
-            rhs_row as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
+impl LayerBuffers {
+    /// What the activation's derivative is taken at, of one member.
+    fn before_activation(&self, layer: &Layer, range: std::ops::Range<usize>) -> &[f32] {
+        if layer.activation.derivative_needs_input() { &self.sums[range] } else { &[] }
     }
 }
 
 /// Evaluates the network on `workspace.input`.
 pub(super) fn forward(layout: &Layout, values: &[f32], workspace: &mut Workspace) {
-    let batch = workspace.batch;
+    let rows = workspace.batch;
     workspace.layers.resize_with(layout.layers.len(), LayerBuffers::default);
     for (i, layer) in layout.layers.iter().enumerate() {
         let (before, rest) = workspace.layers.split_at_mut(i);
         let buffers = &mut rest[0];
-        let (rows, columns) = (batch, layer.outputs);
+        let columns = layer.outputs;
         let size = rows * columns;
-        buffers.sums.resize(layout.members * size, 0.0);
         buffers.outputs.resize(layout.members * size, 0.0);
         if layer.norm.is_some() {
             buffers.normalised.resize(layout.members * size, 0.0);
             buffers.inverse_deviation.resize(layout.members * rows, 0.0);
         }
         for member in 0..layout.members {
-            let input = match before.last() {
-                None => workspace.input.as_slice(),
-                Some(previous) => &previous.outputs[member * rows * layer.inputs..],
-            };
-            let sums = &mut buffers.sums[member * size..][..size];
-            let bias = &values[layer.bias + member * columns..][..columns];
-            for row in sums.chunks_exact_mut(columns) {
-                row.copy_from_slice(bias);
-            }
-            let weight = member_weight(layer, member, values);
+            let outputs = &mut buffers.outputs[member * size..][..size];
             product(
                 (rows, layer.inputs, columns),
-                sums,
-                true,
-                (input, layer.inputs, 1),
-                (weight, columns, 1),
+                input(layer, before.last(), &workspace.input, member, rows),
+                weight(layer, member, values),
+                Start::Row(of_member(layer.bias, layer, member, values)),
+                &mut workspace.scratch,
+                outputs,
             );
             if let Some(norm) = layer.norm {
-                let gain = &values[norm.gain + member * columns..][..columns];
-                let shift = &values[norm.shift + member * columns..][..columns];
-                let normalised = &mut buffers.normalised[member * size..][..size];
-                let inverse = &mut buffers.inverse_deviation[member * rows..][..rows];
-                for ((sums, normalised), inverse) in
-                    sums.chunks_exact_mut(columns).zip(normalised.chunks_exact_mut(columns)).zip(inverse)
-                {
-                    let mean = sums.iter().sum::<f32>() / columns as f32;
-                    let variance = sums.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / columns as f32;
-                    *inverse = 1.0 / (variance + NORM_EPSILON).sqrt();
-                    for j in 0..columns {
-                        normalised[j] = (sums[j] - mean) * *inverse;
-                        sums[j] = normalised[j] * gain[j] + shift[j];
-                    }
-                }
-            }
-            let outputs = &mut buffers.outputs[member * size..][..size];
-            for (y, &x) in outputs.iter_mut().zip(&*sums) {
-                *y = layer.activation.apply(x);
+                normalise(
+                    outputs,
+                    &mut buffers.normalised[member * size..][..size],
+                    &mut buffers.inverse_deviation[member * rows..][..rows],
+                    of_member(norm.gain, layer, member, values),
+                    of_member(norm.shift, layer, member, values),
+                );
             }
         }
+        if layer.activation.derivative_needs_input() {
+            buffers.sums.clear();
+            buffers.sums.extend_from_slice(&buffers.outputs);
+        }
+        layer.activation.apply(&mut buffers.outputs);
     }
 }
 
 /// Derivatives of a forward pass whose outputs have the derivatives `workspace.delta`: added to
-/// `gradient` (flat, like the parameters), and written to `workspace.input_gradient`.
+/// `gradient` (flat, like the parameters), and, if asked for, written to
+/// `workspace.input_gradient`.
 pub(super) fn backward(
     layout: &Layout,
     values: &[f32],
@@ -155,94 +106,64 @@ pub(super) fn backward(
     with_input: bool,
 ) {
     let rows = workspace.batch;
-    if with_input {
-        workspace.input_gradient.clear();
-        workspace.input_gradient.resize(rows * layout.inputs(), 0.0);
-    }
+    workspace.input_gradient.resize(if with_input { rows * layout.inputs() } else { 0 }, 0.0);
     for (i, layer) in layout.layers.iter().enumerate().rev() {
         let columns = layer.outputs;
         let size = rows * columns;
-        workspace.next_delta.resize(layout.members * rows * layer.inputs, 0.0);
+        let (before, rest) = workspace.layers.split_at(i);
+        let buffers = &rest[0];
+        if i > 0 {
+            workspace.next_delta.resize(layout.members * rows * layer.inputs, 0.0);
+        }
         for member in 0..layout.members {
-            let (before, rest) = workspace.layers.split_at(i);
-            let buffers = &rest[0];
-            let delta = &mut workspace.delta[member * size..][..size];
-            let sums = &buffers.sums[member * size..][..size];
-            let outputs = &buffers.outputs[member * size..][..size];
-            for ((d, &x), &y) in delta.iter_mut().zip(sums).zip(outputs) {
-                *d *= layer.activation.derivative(x, y);
-            }
+            let range = member * size..(member + 1) * size;
+            let delta = &mut workspace.delta[range.clone()];
+            layer.activation.multiply_by_derivative(
+                delta,
+                buffers.before_activation(layer, range.clone()),
+                &buffers.outputs[range.clone()],
+            );
             if let Some(norm) = layer.norm {
-                let normalised = &buffers.normalised[member * size..][..size];
-                let inverse = &buffers.inverse_deviation[member * rows..][..rows];
+                let normalised = &buffers.normalised[range];
                 if let Some(gradient) = gradient.as_deref_mut() {
-                    let at = member * columns;
-                    for (delta, normalised) in
-                        delta.chunks_exact(columns).zip(normalised.chunks_exact(columns))
-                    {
-                        for j in 0..columns {
-                            gradient[norm.gain + at + j] += delta[j] * normalised[j];
-                            gradient[norm.shift + at + j] += delta[j];
-                        }
-                    }
+                    norm_gradient(norm, layer, member, delta, normalised, gradient);
                 }
-                let gain = &values[norm.gain + member * columns..][..columns];
-                for ((delta, normalised), &inverse) in
-                    delta.chunks_exact_mut(columns).zip(normalised.chunks_exact(columns)).zip(inverse)
-                {
-                    let (mut mean, mut slope) = (0.0, 0.0);
-                    for j in 0..columns {
-                        delta[j] *= gain[j];
-                        mean += delta[j];
-                        slope += delta[j] * normalised[j];
-                    }
-                    mean /= columns as f32;
-                    slope /= columns as f32;
-                    for j in 0..columns {
-                        delta[j] = (delta[j] - mean - normalised[j] * slope) * inverse;
-                    }
-                }
+                let inverse = &buffers.inverse_deviation[member * rows..][..rows];
+                let gain = of_member(norm.gain, layer, member, values);
+                normalise_backward(delta, normalised, inverse, gain);
             }
-            let input = match before.last() {
-                None => workspace.input.as_slice(),
-                Some(previous) => &previous.outputs[member * rows * layer.inputs..],
-            };
             if let Some(gradient) = gradient.as_deref_mut() {
-                let size = layer.inputs * columns;
+                let shape = (layer.inputs, rows, columns);
+                let input = input(layer, before.last(), &workspace.input, member, rows);
+                let weight = layer.weight + member * layer.inputs * columns;
                 product(
-                    (layer.inputs, rows, columns),
-                    &mut gradient[layer.weight + member * size..][..size],
-                    true,
-                    (input, 1, layer.inputs),
-                    (delta, columns, 1),
+                    shape,
+                    input.transpose(),
+                    Operand::plain(delta, columns),
+                    Start::Destination,
+                    &mut workspace.scratch,
+                    &mut gradient[weight..weight + layer.inputs * columns],
                 );
-                let bias = &mut gradient[layer.bias + member * columns..][..columns];
-                for row in delta.chunks_exact(columns) {
-                    for (b, d) in bias.iter_mut().zip(row) {
-                        *b += d;
-                    }
-                }
+                let bias = layer.bias + member * columns;
+                add_rows(&mut gradient[bias..bias + columns], delta);
             }
-            let weight = member_weight(layer, member, values);
-            let transposed = (weight, 1, columns);
-            if i > 0 {
+            let (result, start) = if i > 0 {
                 let size = rows * layer.inputs;
-                product(
-                    (rows, columns, layer.inputs),
-                    &mut workspace.next_delta[member * size..][..size],
-                    false,
-                    (delta, columns, 1),
-                    transposed,
-                );
+                (&mut workspace.next_delta[member * size..][..size], Start::Zero)
             } else if with_input {
-                product(
-                    (rows, columns, layer.inputs),
-                    &mut workspace.input_gradient,
-                    true,
-                    (delta, columns, 1),
-                    transposed,
-                );
-            }
+                let start = if member == 0 { Start::Zero } else { Start::Destination };
+                (workspace.input_gradient.as_mut_slice(), start)
+            } else {
+                continue;
+            };
+            product(
+                (rows, columns, layer.inputs),
+                Operand::plain(delta, columns),
+                weight(layer, member, values).transpose(),
+                start,
+                &mut workspace.scratch,
+                result,
+            );
         }
         std::mem::swap(&mut workspace.delta, &mut workspace.next_delta);
     }
@@ -255,60 +176,180 @@ pub(super) fn tangent(layout: &Layout, values: &[f32], direction: &[f32], worksp
     for (i, layer) in layout.layers.iter().enumerate() {
         let columns = layer.outputs;
         let size = rows * columns;
+        let (before, rest) = workspace.layers.split_at(i);
+        let buffers = &rest[0];
         workspace.next_tangent.resize(layout.members * size, 0.0);
         for member in 0..layout.members {
-            let (before, rest) = workspace.layers.split_at(i);
-            let buffers = &rest[0];
-            let sums_tangent = &mut workspace.next_tangent[member * size..][..size];
-            let bias = &direction[layer.bias + member * columns..][..columns];
-            for row in sums_tangent.chunks_exact_mut(columns) {
-                row.copy_from_slice(bias);
-            }
-            let input = match before.last() {
-                None => workspace.input.as_slice(),
-                Some(previous) => &previous.outputs[member * rows * layer.inputs..],
-            };
+            let range = member * size..(member + 1) * size;
+            let tangent = &mut workspace.next_tangent[range.clone()];
             let shape = (rows, layer.inputs, columns);
-            let weight = member_weight(layer, member, direction);
-            product(shape, sums_tangent, true, (input, layer.inputs, 1), (weight, columns, 1));
+            product(
+                shape,
+                input(layer, before.last(), &workspace.input, member, rows),
+                weight(layer, member, direction),
+                Start::Row(of_member(layer.bias, layer, member, direction)),
+                &mut workspace.scratch,
+                tangent,
+            );
             if i > 0 {
-                let input_tangent = &workspace.tangent[member * rows * layer.inputs..];
-                let weight = member_weight(layer, member, values);
-                product(shape, sums_tangent, true, (input_tangent, layer.inputs, 1), (weight, columns, 1));
+                let size = rows * layer.inputs;
+                product(
+                    shape,
+                    Operand::plain(&workspace.tangent[member * size..][..size], layer.inputs),
+                    weight(layer, member, values),
+                    Start::Destination,
+                    &mut workspace.scratch,
+                    tangent,
+                );
             }
             if let Some(norm) = layer.norm {
-                let gain = &values[norm.gain + member * columns..][..columns];
-                let gain_tangent = &direction[norm.gain + member * columns..][..columns];
-                let shift_tangent = &direction[norm.shift + member * columns..][..columns];
-                let normalised = &buffers.normalised[member * size..][..size];
-                let inverse = &buffers.inverse_deviation[member * rows..][..rows];
-                for ((tangent, normalised), &inverse) in
-                    sums_tangent.chunks_exact_mut(columns).zip(normalised.chunks_exact(columns)).zip(inverse)
-                {
-                    let (mut mean, mut slope) = (0.0, 0.0);
-                    for j in 0..columns {
-                        mean += tangent[j];
-                        slope += tangent[j] * normalised[j];
-                    }
-                    mean /= columns as f32;
-                    slope /= columns as f32;
-                    for j in 0..columns {
-                        let t = (tangent[j] - mean - normalised[j] * slope) * inverse;
-                        tangent[j] = t * gain[j] + normalised[j] * gain_tangent[j] + shift_tangent[j];
-                    }
-                }
+                normalise_tangent(
+                    tangent,
+                    &buffers.normalised[range.clone()],
+                    &buffers.inverse_deviation[member * rows..][..rows],
+                    of_member(norm.gain, layer, member, values),
+                    of_member(norm.gain, layer, member, direction),
+                    of_member(norm.shift, layer, member, direction),
+                );
             }
-            let sums = &buffers.sums[member * size..][..size];
-            let outputs = &buffers.outputs[member * size..][..size];
-            for ((t, &x), &y) in sums_tangent.iter_mut().zip(sums).zip(outputs) {
-                *t *= layer.activation.derivative(x, y);
-            }
+            layer.activation.multiply_by_derivative(
+                tangent,
+                buffers.before_activation(layer, range.clone()),
+                &buffers.outputs[range],
+            );
         }
         std::mem::swap(&mut workspace.tangent, &mut workspace.next_tangent);
     }
 }
 
-fn member_weight<'a>(layer: &Layer, member: usize, values: &'a [f32]) -> &'a [f32] {
+/// What a layer is given: the outputs of the layer before, or the network's input, which all members
+/// share.
+fn input<'a>(
+    layer: &Layer,
+    before: Option<&'a LayerBuffers>,
+    input: &'a [f32],
+    member: usize,
+    rows: usize,
+) -> Operand<'a> {
+    let size = rows * layer.inputs;
+    let values = before.map_or(input, |before| &before.outputs[member * size..][..size]);
+    Operand::plain(values, layer.inputs)
+}
+
+/// A member's weights, from parameters or from anything laid out like them.
+fn weight<'a>(layer: &Layer, member: usize, values: &'a [f32]) -> Operand<'a> {
     let size = layer.inputs * layer.outputs;
-    &values[layer.weight + member * size..][..size]
+    Operand::plain(&values[layer.weight + member * size..][..size], layer.outputs)
+}
+
+/// A member's bias, gain or shift, which begin at `offset`.
+fn of_member<'a>(offset: usize, layer: &Layer, member: usize, values: &'a [f32]) -> &'a [f32] {
+    &values[offset + member * layer.outputs..][..layer.outputs]
+}
+
+/// sums ← sums + every row.
+fn add_rows(sums: &mut [f32], rows: &[f32]) {
+    vectorised(|| {
+        for row in rows.chunks_exact(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    });
+}
+
+/// Every row of `x` to mean 0 and variance 1, kept in `normalised`; then x ← gain · it + shift.
+fn normalise(x: &mut [f32], normalised: &mut [f32], inverse: &mut [f32], gain: &[f32], shift: &[f32]) {
+    let columns = gain.len();
+    let count = columns as f32;
+    vectorised(|| {
+        let rows = x.chunks_exact_mut(columns).zip(normalised.chunks_exact_mut(columns)).zip(inverse);
+        for ((x, normalised), inverse) in rows {
+            let mean = sum(x.iter().copied()) / count;
+            let variance = sum(x.iter().map(|x| (x - mean) * (x - mean))) / count;
+            *inverse = 1.0 / (variance + NORM_EPSILON).sqrt();
+            for (((x, normalised), gain), shift) in x.iter_mut().zip(normalised).zip(gain).zip(shift) {
+                *normalised = (*x - mean) * *inverse;
+                *x = *normalised * gain + shift;
+            }
+        }
+    });
+}
+
+/// delta ← the derivative with respect to what was normalised.
+fn normalise_backward(delta: &mut [f32], normalised: &[f32], inverse: &[f32], gain: &[f32]) {
+    let columns = gain.len();
+    vectorised(|| {
+        let rows = delta.chunks_exact_mut(columns).zip(normalised.chunks_exact(columns)).zip(inverse);
+        for ((delta, normalised), &inverse) in rows {
+            for (d, gain) in delta.iter_mut().zip(gain) {
+                *d *= gain;
+            }
+            centre(delta, normalised, inverse);
+        }
+    });
+}
+
+/// tangent ← the tangent after normalisation, gain and shift.
+fn normalise_tangent(
+    tangent: &mut [f32],
+    normalised: &[f32],
+    inverse: &[f32],
+    gain: &[f32],
+    gain_tangent: &[f32],
+    shift_tangent: &[f32],
+) {
+    let columns = gain.len();
+    let rows = tangent.chunks_exact_mut(columns).zip(normalised.chunks_exact(columns)).zip(inverse);
+    for ((tangent, normalised), &inverse) in rows {
+        centre(tangent, normalised, inverse);
+        for (j, t) in tangent.iter_mut().enumerate() {
+            *t = *t * gain[j] + normalised[j] * gain_tangent[j] + shift_tangent[j];
+        }
+    }
+}
+
+/// The derivative of normalising one row, which is its own transpose:
+/// v ← (v − mean(v) − normalised · mean(v · normalised)) / deviation.
+#[inline(always)]
+fn centre(v: &mut [f32], normalised: &[f32], inverse: f32) {
+    let count = v.len() as f32;
+    let mean = sum(v.iter().copied()) / count;
+    let slope = sum(v.iter().zip(normalised).map(|(v, n)| v * n)) / count;
+    for (v, n) in v.iter_mut().zip(normalised) {
+        *v = (*v - mean - n * slope) * inverse;
+    }
+}
+
+/// Adds the derivatives with respect to a member's gain and shift.
+fn norm_gradient(
+    norm: Norm,
+    layer: &Layer,
+    member: usize,
+    delta: &[f32],
+    normalised: &[f32],
+    gradient: &mut [f32],
+) {
+    let columns = layer.outputs;
+    let shift = norm.shift + member * columns;
+    add_rows(&mut gradient[shift..shift + columns], delta);
+    let gain = norm.gain + member * columns;
+    let gain = &mut gradient[gain..gain + columns];
+    vectorised(|| {
+        for (delta, normalised) in delta.chunks_exact(columns).zip(normalised.chunks_exact(columns)) {
+            for ((gain, d), n) in gain.iter_mut().zip(delta).zip(normalised) {
+                *gain += d * n;
+            }
+        }
+    });
+}
+
+/// A sum in sixteen interleaved parts, so that it runs in vector registers; the order is fixed.
+#[inline(always)]
+fn sum(numbers: impl ExactSizeIterator<Item = f32>) -> f32 {
+    let mut parts = [0.0; 16];
+    for (i, x) in numbers.enumerate() {
+        parts[i % 16] += x;
+    }
+    parts.iter().sum()
 }

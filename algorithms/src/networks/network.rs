@@ -24,6 +24,8 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub(super) struct Network<D: Device> {
     pub(super) layout: Arc<Layout>,
+    /// The layout of each member alone.
+    member_layouts: Arc<[Arc<Layout>]>,
     pub(super) parameters: Parameters<D>,
     pool: Pool,
 }
@@ -64,12 +66,14 @@ impl<D: Device> Network<D> {
         let layout = Layout::new(members.unwrap_or(1), inputs, outputs, config);
         let values = layout.draw(config.initialisation, rng);
         let parameters = Parameters::new(device, name, layout.parts(members.is_some()), values)?;
-        Ok(Network { layout: Arc::new(layout), parameters, pool: Pool::default() })
+        let member_layouts = (0..layout.members).map(|member| Arc::new(layout.member(member))).collect();
+        Ok(Network { layout: Arc::new(layout), member_layouts, parameters, pool: Pool::default() })
     }
 
     pub(super) fn duplicate(&self, name: &str) -> Result<Self, Error> {
         Ok(Network {
             layout: Arc::clone(&self.layout),
+            member_layouts: Arc::clone(&self.member_layouts),
             parameters: self.parameters.duplicate(name)?,
             pool: Pool::default(),
         })
@@ -102,7 +106,7 @@ impl<D: Device> Network<D> {
         input: Matrix<D, T>,
         wanted: Wanted,
     ) -> Result<Cube<D, T>, Error> {
-        self.forward_through(&Arc::new(self.layout.member(member)), input, wanted)
+        self.forward_through(&self.member_layouts[member], input, wanted)
     }
 
     fn forward_through<T: Tape<D>>(

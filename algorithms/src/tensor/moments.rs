@@ -64,10 +64,12 @@ impl<D: Device> Moment<D> {
         if D::ON_HOST {
             let gradient = host_gradient(parameters, gradients)?;
             let values = parameters.host_mut();
-            for ((x, &g), v) in values.iter_mut().zip(gradient.iter()).zip(&mut self.host) {
-                *v = momentum * *v + scale * g;
-                *x -= rate * *v;
-            }
+            host::vectorised(|| {
+                for ((x, &g), v) in values.iter_mut().zip(gradient).zip(&mut self.host) {
+                    *v = momentum * *v + scale * g;
+                    *x -= rate * *v;
+                }
+            });
             Ok(())
         } else {
             let gradient = device_gradient(parameters, gradients)?;
@@ -118,14 +120,16 @@ impl<D: Device> Moments<D> {
         if D::ON_HOST {
             let gradient = host_gradient(parameters, gradients)?;
             let moments = self.first.host.iter_mut().zip(&mut self.second.host);
-            let values = parameters.host_mut().iter_mut().zip(gradient.iter());
-            for ((x, &g), (m, v)) in values.zip(moments) {
-                let g = scale * g;
-                *m = beta1 * *m + (1.0 - beta1) * g;
-                *v = beta2 * *v + (1.0 - beta2) * g * g;
-                let kept = *x - decay * *x;
-                *x = kept - rate * *m / (v.sqrt() * second_correction + epsilon);
-            }
+            let values = parameters.host_mut().iter_mut().zip(gradient);
+            host::vectorised(|| {
+                for ((x, &g), (m, v)) in values.zip(moments) {
+                    let g = flushed(scale * g, SMALLEST_GRADIENT);
+                    *m = flushed(beta1 * *m + (1.0 - beta1) * g, SMALLEST_GRADIENT);
+                    *v = flushed(beta2 * *v + (1.0 - beta2) * (g * g), SMALLEST_SQUARE);
+                    let kept = *x - decay * *x;
+                    *x = kept - rate * *m / (v.sqrt() * second_correction + epsilon);
+                }
+            });
             Ok(())
         } else {
             let gradient = device_gradient(parameters, gradients)?;
@@ -156,6 +160,17 @@ impl<D: Device> Moments<D> {
     }
 }
 
+/// Gradients and moments below these count as zero: far below what ε = 10⁻⁸ beside the root of the
+/// second moment lets through, and above the subnormal numbers, with which processors calculate a
+/// hundred times more slowly and which the moments of a unit without gradient decay into for ever.
+const SMALLEST_GRADIENT: f32 = 1e-16;
+const SMALLEST_SQUARE: f32 = 1e-34;
+
+#[inline(always)]
+fn flushed(x: f32, smallest: f32) -> f32 {
+    if x.abs() < smallest { 0.0 } else { x }
+}
+
 /// The Euclidean norm of the gradients of all these parameters together.
 pub(crate) fn gradient_norm<'a, D: Device>(
     parameters: impl Iterator<Item = &'a Parameters<D>>,
@@ -164,7 +179,7 @@ pub(crate) fn gradient_norm<'a, D: Device>(
     let mut sum = 0.0;
     for parameters in parameters {
         sum += if D::ON_HOST {
-            host_gradient(parameters, gradients)?.iter().map(|g| g * g).sum()
+            host::sum_of_squares(host_gradient(parameters, gradients)?)
         } else {
             let square = device_gradient(parameters, gradients)?.try_square().map_err(failed::<D>)?;
             super::Operations::to_host(&super::Operations::sum_all(square))[0]

@@ -16,7 +16,8 @@ use dfdx::{
 };
 
 use super::{
-    Cube, Device, Gradients, Indices, Matrix, NoTape, Recording, Scalar, Tape, Tensor, Vector, device::failed,
+    Cube, Device, Gradients, Indices, Matrix, NoTape, Recording, Scalar, Tape, Tensor, Vector,
+    device::failed, host,
 };
 use crate::Error;
 
@@ -109,6 +110,18 @@ impl<S: Shape, D: Device> Record<S, D> for Tensor<S, D> {
     }
 }
 
+/// Operations on single numbers.
+pub trait ScalarOperations<D: Device, T: Tape<D>>: Sized {
+    /// A vector that holds this number `length` times.
+    fn repeat(self, length: usize) -> Vector<D, T>;
+}
+
+impl<D: Device, T: Tape<D>> ScalarOperations<D, T> for Scalar<D, T> {
+    fn repeat(self, length: usize) -> Vector<D, T> {
+        self.broadcast_like::<_, Axis<0>>(&(length,))
+    }
+}
+
 /// Operations on vectors.
 pub trait VectorOperations<D: Device, T: Tape<D>>: Sized {
     /// Every one of `rows` rows is this vector.
@@ -161,6 +174,9 @@ pub trait MatrixOperations<D: Device, T: Tape<D>>: Sized {
     /// Some columns of each row.
     fn columns(self, range: Range<usize>) -> Self;
 
+    /// Some rows.
+    fn rows(self, range: Range<usize>) -> Self;
+
     /// The only column of a matrix that has one: (rows).
     fn only_column(self) -> Vector<D, T>;
 }
@@ -199,9 +215,13 @@ impl<D: Device, T: Tape<D>> MatrixOperations<D, T> for Matrix<D, T> {
     }
 
     fn columns(self, range: Range<usize>) -> Self {
-        // dfdx 0.13's backward of a slice on the CPU overwrites the gradient of what was sliced
-        // instead of adding to it: the product is a tensor that nothing else is taken from.
-        (self * 1.0).slice((.., range))
+        let (rows, _) = *self.shape();
+        if D::ON_HOST { host::block(self, 0..rows, range) } else { self.slice((.., range)) }
+    }
+
+    fn rows(self, range: Range<usize>) -> Self {
+        let (_, columns) = *self.shape();
+        if D::ON_HOST { host::block(self, range, 0..columns) } else { self.slice((range, ..)) }
     }
 
     fn only_column(self) -> Vector<D, T> {
@@ -279,23 +299,31 @@ pub(crate) mod cube {
     }
 }
 
-/// The two matrices beside each other: row i is row i of `left`, then row i of `right`.
-pub fn join_columns<D: Device, L: Tape<D> + Merge<R>, R: Tape<D>>(
+/// The two matrices beside each other: row i is row i of `left`, then row i of `right`. If only one
+/// is recorded it must be the right one, as in (observation, action).
+///
+/// # Errors
+/// [`Error::Device`] when the device's memory is exhausted.
+pub fn join_columns<D: Device, L: Tape<D>, R: Tape<D> + Merge<L>>(
     left: Matrix<D, L>,
     right: Matrix<D, R>,
-) -> Result<Matrix<D, L>, Error> {
-    // Products with parts of the identity: concatenation itself would be compiled at run time on
-    // CUDA.
-    let ((_, a), (_, b)) = (*left.shape(), *right.shape());
+) -> Result<Matrix<D, R>, Error> {
+    let ((rows, a), (right_rows, b)) = (*left.shape(), *right.shape());
+    assert_eq!(rows, right_rows, "rows of joined matrices");
+    if D::ON_HOST {
+        return host::join_columns(left, right);
+    }
+    // Products with parts of the identity, because concatenation itself would be compiled at run
+    // time on CUDA.
     let mut identity = vec![0.0; (a + b) * (a + b)];
     for i in 0..a + b {
         identity[i * (a + b) + i] = 1.0;
     }
     let (upper, lower) = identity.split_at(a * (a + b));
-    let device = left.device().clone();
+    let device = right.device().clone();
     let left = left.try_matmul(device.matrix(upper, a, a + b)?).map_err(failed::<D>)?;
     let right = right.try_matmul(device.matrix(lower, b, a + b)?).map_err(failed::<D>)?;
-    Ok(left + right)
+    right.try_add(left).map_err(failed::<D>)
 }
 
 /// The loss's value and the derivatives of everything on its tape.

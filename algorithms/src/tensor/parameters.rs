@@ -7,7 +7,7 @@ use dfdx::{
     tensor_ops::ReshapeTo,
 };
 
-use super::{Device, Gradients, Tape, Tensor, Vector, device::failed};
+use super::{Device, Gradients, Tape, Tensor, Vector, device::failed, host};
 use crate::{Checkpoint, Error};
 
 /// A named part of a module's parameters, for example `layer0/weight`.
@@ -158,9 +158,12 @@ impl<D: Device> Parameters<D> {
         assert_eq!(self.parts, other.parts, "parts of {} and {}", self.name, other.name);
         if D::ON_HOST {
             let source = other.values();
-            for (x, &y) in self.host_mut().iter_mut().zip(source.iter()) {
-                *x = (1.0 - rate) * *x + rate * y;
-            }
+            let values = self.host_mut().iter_mut().zip(source.iter());
+            host::vectorised(|| {
+                for (x, &y) in values {
+                    *x = (1.0 - rate) * *x + rate * y;
+                }
+            });
             Ok(())
         } else {
             self.tensor_mut().try_axpy(1.0 - rate, &other.tensor, rate).map_err(failed::<D>)
@@ -188,10 +191,15 @@ impl<D: Device> Parameters<D> {
         offset: usize,
         shape: S,
     ) -> Result<Tensor<S, D, T>, Error> {
-        flat.retaped::<T>()
-            .try_slice((offset..offset + shape.num_elements(),))
-            .and_then(|part| part.try_reshape_like(&shape))
-            .map_err(failed::<D>)
+        let flat = flat.retaped::<T>();
+        let range = offset..offset + shape.num_elements();
+        if D::ON_HOST {
+            let length = flat.shape().0;
+            let column = flat.try_reshape_like(&(length, 1)).map_err(failed::<D>)?;
+            host::block(column, range, 0..1).try_reshape_like(&shape).map_err(failed::<D>)
+        } else {
+            flat.try_slice((range,)).and_then(|part| part.try_reshape_like(&shape)).map_err(failed::<D>)
+        }
     }
 
     /// The tensor whose identity the gradient is found under.
