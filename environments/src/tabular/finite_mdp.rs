@@ -71,6 +71,8 @@ struct Snapshot {
 struct Tables {
     states: usize,
     actions: usize,
+    #[serde(skip)]
+    stages: usize,
     /// Row r = (stage · states + state) · actions + action lies at starts[r]..starts[r + 1].
     starts: Vec<usize>,
     transitions: Vec<Transition>,
@@ -160,6 +162,7 @@ impl Tables {
         let tables = Tables {
             states,
             actions,
+            stages,
             starts,
             transitions,
             initial: initial.to_vec(),
@@ -169,10 +172,6 @@ impl Tables {
             cumulative_initial: Vec::new(),
         };
         tables.checked()
-    }
-
-    fn stages(&self) -> usize {
-        (self.starts.len() - 1) / (self.states * self.actions)
     }
 
     /// Checks everything, normalises, and fills in what is derived.
@@ -220,6 +219,7 @@ impl Tables {
             self.cumulative.extend(running_sums(row.iter().map(|t| t.probability)));
             self.rewards.push(row.iter().map(|t| t.probability * t.reward).sum());
         }
+        self.stages = rows / (states * actions);
         self.cumulative_initial = running_sums(self.initial.iter().copied()).collect();
         Ok(self)
     }
@@ -363,7 +363,7 @@ impl FiniteMdp {
     /// How many tables there are: one that holds at every step, or one for each step up to the
     /// horizon.
     pub fn stages(&self) -> usize {
-        self.tables.stages()
+        self.tables.stages
     }
 
     /// Probability of each state at the start of an episode.
@@ -494,7 +494,7 @@ impl TryFrom<Snapshot> for FiniteMdp {
     fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
         let Snapshot { tables, layout, horizon, state, elapsed } = snapshot;
         let tables = Arc::new(Arc::unwrap_or_clone(tables).checked()?);
-        let stages = tables.stages();
+        let stages = tables.stages;
         if state >= tables.states || horizon == Some(0) || (stages > 1 && horizon != Some(stages)) {
             return invalid(format!(
                 "state {state} of {}, horizon {horizon:?} with {stages} stages",
