@@ -18,17 +18,21 @@ mod grid_world;
 mod layered_random;
 mod layout;
 mod river_swim;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use chain::Chain;
 pub use cliff_walking::CliffWalking;
 pub use deep_sea::DeepSea;
-pub use finite_mdp::{FiniteMdp, Transition};
+pub use finite_mdp::FiniteMdp;
 pub use frozen_lake::{FrozenLake, LakeMap};
 pub use garnet::Garnet;
 pub use grid_world::GridWorld;
 pub use layered_random::LayeredRandom;
 pub use layout::{Cell, Layout};
 pub use river_swim::RiverSwim;
+pub use tables::Transition;
 
 /// An environment whose exact tables are known.
 ///
