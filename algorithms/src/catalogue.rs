@@ -11,8 +11,9 @@ use assay_environments::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Learner, mdpo, random, sac, td3,
+    Error, Learner, mdpo, ppo, random, reinforce, sac, td3,
     tensor::{Cpu, Device},
+    trpo,
 };
 
 /// A learner's configuration: what turns a table of parameters into a learner.
@@ -117,6 +118,16 @@ fn make_as<C: Configuration>(
 pub fn entries() -> &'static [Entry] {
     const ENTRIES: &[Entry] = &[
         Entry::of::<random::Config>("random", "Uniformly random actions: what no learning achieves"),
+        Entry::of::<reinforce::Config>(
+            "reinforce",
+            "Policy gradient with a learned baseline (Williams 1992)",
+        ),
+        Entry::of::<ppo::Config>("ppo", "Proximal policy optimisation (Schulman et al. 2017)"),
+        Entry::of::<trpo::Config>("trpo", "Trust region policy optimisation (Schulman et al. 2015)"),
+        Entry::of::<mdpo::on_policy::Config>(
+            "mdpo-on-policy",
+            "Mirror descent policy optimisation (Tomar et al. 2022)",
+        ),
         Entry::of::<mdpo::off_policy::Config>(
             "mdpo-off-policy",
             "Mirror descent policy optimisation from replay (Tomar et al. 2022)",

@@ -20,12 +20,15 @@ pub mod networks;
 pub mod on_policy;
 pub mod optimisers;
 pub mod policies;
+pub mod ppo;
 pub mod random;
+pub mod reinforce;
 pub mod replay;
 pub mod rollout;
 pub mod sac;
 pub mod td3;
 pub mod tensor;
+pub mod trpo;
 pub mod value_function;
 
 mod checkpoint;

@@ -18,6 +18,7 @@
 
 mod divergence;
 pub mod off_policy;
+pub mod on_policy;
 mod step_size;
 pub mod tabular;
 

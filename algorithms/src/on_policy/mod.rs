@@ -203,3 +203,6 @@ impl<D: Device> ActorCritic<D> {
         self.value.load(checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests;
