@@ -258,8 +258,7 @@ impl<D: Device> Learner for Ppo<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        self.agent.act(observations, mode, rng, actions);
-        Ok(())
+        self.agent.act(observations, mode, rng, actions)
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
@@ -347,4 +346,106 @@ fn clipped_surrogate<D: Device>(
     let plain = ratio.branch() * advantages.clone();
     let clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range) * advantages.clone();
     clipped.minimum(plain).mean_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        on_policy::Batch,
+        on_policy::tests::{assert_policy_gradient, copies, moved_agent, vanilla_gradient},
+        tensor::{Cpu, Record, gradient_of},
+    };
+    use assay_environments::classic::{CartPole, Pendulum};
+
+    fn whole_batch(agent: &ActorCritic<Cpu>) -> Minibatch {
+        let mut minibatch = Minibatch::default();
+        minibatch.gather(&agent.rollout, &(0..agent.rollout.len()).collect::<Vec<_>>());
+        minibatch
+    }
+
+    /// A clip range that parts the samples, as far as possible from any of their ratios: the
+    /// objective has a kink where a ratio meets the range.
+    fn clip_range_between_ratios(agent: &ActorCritic<Cpu>, batch: &Batch<Cpu>) -> f64 {
+        let ratios = batch.ratios(agent.policy.distribution(batch.observations.clone()).unwrap());
+        let mut moved: Vec<f32> = ratios.to_host().iter().map(|ratio| (ratio - 1.0).abs()).collect();
+        moved.sort_by(f32::total_cmp);
+        let gap = |pair: &&[f32]| pair[1] - pair[0];
+        let widest = moved[..moved.len() - 4].windows(2).max_by(|a, b| gap(a).total_cmp(&gap(b)));
+        let widest = widest.unwrap();
+        f64::from(0.5 * (widest[0] + widest[1]))
+    }
+
+    #[test]
+    fn the_gradient_of_the_loss_agrees_with_finite_differences() {
+        for continuous in [false, true] {
+            let (mut agent, batch, mut rng) = moved_agent(continuous, 1);
+            let minibatch = whole_batch(&agent);
+            let config = Config { entropy_weight: 0.1, ..Config::default() };
+            for clip_range in [clip_range_between_ratios(&agent, &batch), 100.0] {
+                let loss = Loss::of(&minibatch, &agent, &config, clip_range).unwrap();
+                assert_eq!(loss.clip_fraction > 0.0, clip_range < 100.0);
+                assert_policy_gradient(&mut agent, &mut rng, |agent| {
+                    Loss::of(&minibatch, agent, &config, clip_range).unwrap().total
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn the_surrogate_is_flat_where_the_ratio_has_moved_far_enough_and_only_there() {
+        let device = Cpu::open().unwrap();
+        let ratios = device.vector(&[0.5, 1.0, 1.5, 0.5, 1.0, 1.5]).unwrap();
+        let advantages = device.vector(&[1.0, 1.0, 1.0, -1.0, -1.0, -1.0]).unwrap();
+        let surrogate = clipped_surrogate(ratios.clone().recorded(), &advantages, 0.2);
+        let (value, mut gradients) = backward(surrogate, "surrogate").unwrap();
+        assert!((value - (0.5 + 1.0 + 1.2 - 0.8 - 1.0 - 1.5) / 6.0).abs() < 1e-6);
+        let gradient = gradient_of(&mut gradients, &ratios).unwrap();
+        let expected = [1.0, 1.0, 0.0, 0.0, -1.0, -1.0].map(|g: f32| g / 6.0);
+        for (found, expected) in gradient.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{gradient:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_minibatchs_ratio_is_one_and_its_gradient_the_policy_gradient() {
+        let seed = Seed::new(2);
+        for environment in [copies(CartPole::default(), 3, seed), copies(Pendulum::default(), 3, seed)] {
+            let config = Config { steps: 32, value_weight: 0.0, ..Config::default() };
+            let mut ppo = Ppo::new(config, environment, seed, Cpu::open().unwrap()).unwrap();
+            ppo.agent.collect().unwrap();
+            let minibatch = whole_batch(&ppo.agent);
+            let loss = Loss::of(&minibatch, &ppo.agent, &ppo.config, 0.2).unwrap();
+            // Actions are drawn one row at a time and judged many rows at a time, so sums may be
+            // rounded differently.
+            assert!(loss.estimated_kl < 1e-11, "{}", loss.estimated_kl);
+            assert_eq!(loss.clip_fraction, 0.0);
+            let batch = ppo.agent.batch().unwrap();
+            let (_, mut gradients) = backward(loss.total, "loss").unwrap();
+            let found = ppo.agent.policy.flat_gradient(&mut gradients).unwrap();
+            for (found, expected) in found.iter().zip(vanilla_gradient(&ppo.agent.policy, &batch)) {
+                assert!((found + expected).abs() < 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_target_divergence_stops_the_update_early() {
+        let seed = Seed::new(3);
+        let updates = |target_kl| {
+            let config = Config {
+                steps: 256,
+                learning_rate: Schedule::Constant(1e-2),
+                target_kl,
+                ..Config::default()
+            };
+            let environment = copies(CartPole::default(), 1, seed);
+            let mut ppo = Ppo::new(config, environment, seed, Cpu::open().unwrap()).unwrap();
+            let report = ppo.advance().unwrap();
+            report.metrics.iter().find(|(name, _)| *name == "updates").unwrap().1
+        };
+        assert_eq!(updates(None), 40.0);
+        let stopped = updates(Some(1e-3));
+        assert!((1.0..20.0).contains(&stopped), "{stopped}");
+    }
 }

@@ -232,8 +232,7 @@ impl<D: Device> Learner for Reinforce<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        self.agent.act(observations, mode, rng, actions);
-        Ok(())
+        self.agent.act(observations, mode, rng, actions)
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
@@ -249,5 +248,23 @@ impl<D: Device> Learner for Reinforce<D> {
         self.value_optimiser.load("value_optimiser", checkpoint)?;
         self.order = checkpoint.record("minibatch_order")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::on_policy::tests::{assert_policy_gradient, moved_agent};
+
+    #[test]
+    fn the_gradient_of_the_loss_agrees_with_finite_differences() {
+        for continuous in [false, true] {
+            for entropy_weight in [0.0, 0.3] {
+                let (mut agent, batch, mut rng) = moved_agent(continuous, 1);
+                assert_policy_gradient(&mut agent, &mut rng, |agent| {
+                    loss(&agent.policy, &batch, entropy_weight).unwrap()
+                });
+            }
+        }
     }
 }

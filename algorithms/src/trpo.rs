@@ -289,8 +289,7 @@ impl<D: Device> Learner for Trpo<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        self.agent.act(observations, mode, rng, actions);
-        Ok(())
+        self.agent.act(observations, mode, rng, actions)
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
@@ -304,5 +303,76 @@ impl<D: Device> Learner for Trpo<D> {
         self.value_optimiser.load("value_optimiser", checkpoint)?;
         self.order = checkpoint.record("minibatch_order")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        on_policy::tests::{assert_policy_gradient, copies, moved_agent, vanilla_gradient},
+        tensor::Cpu,
+    };
+    use assay_environments::{
+        classic::{CartPole, Pendulum},
+        probe::{ActionForm, Probe, Question},
+    };
+
+    #[test]
+    fn the_gradient_of_the_surrogate_agrees_with_finite_differences() {
+        for continuous in [false, true] {
+            let (mut agent, batch, mut rng) = moved_agent(continuous, 1);
+            assert_policy_gradient(&mut agent, &mut rng, |agent| {
+                let ratios = batch.ratios(agent.policy.record(batch.observations.clone()).unwrap());
+                (ratios * batch.advantages.clone()).mean_all()
+            });
+        }
+    }
+
+    #[test]
+    fn at_the_old_policy_the_surrogates_gradient_is_the_policy_gradient() {
+        let (agent, _, _) = moved_agent(true, 2);
+        let mut batch = agent.batch().unwrap();
+        batch.log_probs = batch.old.clone().log_prob(&batch.actions);
+        let (_, found) = policy_gradient(&agent.policy, &batch).unwrap();
+        for (found, expected) in found.iter().zip(vanilla_gradient(&agent.policy, &batch)) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    fn metric(report: &Report, name: &str) -> f64 {
+        report.metrics.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    #[test]
+    fn every_step_improves_the_surrogate_within_the_trust_region() {
+        let seed = Seed::new(4);
+        for target_kl in [0.001, 0.02] {
+            for environment in [copies(CartPole::default(), 2, seed), copies(Pendulum::default(), 2, seed)] {
+                let config = Config { steps: 256, target_kl, ..Config::default() };
+                let mut trpo = Trpo::new(config, environment, seed, Cpu::open().unwrap()).unwrap();
+                for _ in 0..3 {
+                    let report = trpo.advance().unwrap();
+                    assert!(metric(&report, "step_fraction") > 0.0, "{report:?}");
+                    assert!(metric(&report, "improvement") > 0.0, "{report:?}");
+                    let kl = metric(&report, "constraint_kl");
+                    // The quadratic model is good at this size: the bound is nearly used up.
+                    assert!(kl <= target_kl && kl > 0.3 * target_kl, "{kl} of {target_kl}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn equal_advantages_leave_the_policy_as_it_is() {
+        let seed = Seed::new(5);
+        let probe = Probe::new(Question::ConstantReward, ActionForm::Continuous);
+        let config = Config { steps: 32, ..Config::default() };
+        let mut trpo = Trpo::new(config, copies(probe, 1, seed), seed, Cpu::open().unwrap()).unwrap();
+        let before = trpo.agent.policy.flat_parameters();
+        let report = trpo.advance().unwrap();
+        assert_eq!(trpo.agent.policy.flat_parameters(), before);
+        assert_eq!(metric(&report, "step_fraction"), 0.0);
+        assert_eq!(metric(&report, "max_ratio"), 1.0);
     }
 }

@@ -161,6 +161,26 @@ impl Space {
         if fits { Ok(()) } else { Err(action.mismatch(self)) }
     }
 
+    /// Checks that a buffer is one for `count` actions of this space, whatever it holds.
+    pub fn check_buffer(&self, actions: &Actions, count: usize) -> Result<(), Error> {
+        let (fits, given) = match (self, actions) {
+            (space, Actions::Discrete(_)) => (matches!(space, Space::Discrete { .. }), "discrete".into()),
+            (space, Actions::MultiDiscrete { width, .. }) => {
+                let fits = matches!(space, Space::MultiDiscrete { sizes } if sizes.len() == *width);
+                (fits, format!("multi-discrete with {width} parts"))
+            }
+            (space, Actions::Continuous { width, .. }) => {
+                let fits = matches!(space, Space::Box { low, .. } if low.len() == *width);
+                (fits, format!("continuous with {width} dimensions"))
+            }
+        };
+        if !fits {
+            return Err(Error::ActionMismatch { given, space: self.to_string() });
+        }
+        let given = actions.len();
+        if given == count { Ok(()) } else { Err(Error::Length { what: "actions", given, expected: count }) }
+    }
+
     /// Draws every action of the batch uniformly; an unbounded dimension is drawn from [-1, 1]. Panics
     /// when the buffer was not made for this space.
     pub fn sample(&self, rng: &mut Stream, actions: &mut Actions) {

@@ -1,16 +1,4 @@
-//! On-policy MDPO: several gradient steps on the whole batch, held back by a divergence.
-//!
-//! With π_k the policy that collected the batch, Â its generalised advantage estimates and
-//! ρ_i(θ) = π_θ(a_i|s_i)/π_k(a_i|s_i), every one of the m steps of iteration k descends
-//!
-//! ```text
-//! L(θ) = −mean_i[ ρ_i(θ) Â_i ] + (1/tₖ) mean_i B(π_θ(·|s_i), πₖ(·|s_i)),
-//! ```
-//!
-//! the sample form of the paper's equation 10, with the divergence B in closed form over all
-//! actions. πₖ stays fixed throughout; the first step is a plain policy-gradient step, because the
-//! divergence's gradient is zero at πₖ. Settings, metrics and details are on the
-//! [page of MDPO](super).
+#![doc = include_str!("../../docs/mdpo_on_policy.md")]
 
 use assay_environments::{
     Actions, BatchedEnvironment,
@@ -274,8 +262,7 @@ impl<D: Device> Learner for OnPolicyMdpo<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        self.agent.act(observations, mode, rng, actions);
-        Ok(())
+        self.agent.act(observations, mode, rng, actions)
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
@@ -291,5 +278,76 @@ impl<D: Device> Learner for OnPolicyMdpo<D> {
         self.value_optimiser.load("value_optimiser", checkpoint)?;
         (self.iteration, self.order) = checkpoint.record("progress")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::on_policy::tests::{assert_policy_gradient, moved_agent, vanilla_gradient};
+
+    const DIVERGENCES: [Divergence; 4] = [
+        Divergence::ReverseKl,
+        Divergence::ForwardKl,
+        Divergence::Tsallis { q: 1.5 },
+        Divergence::Tsallis { q: 2.0 },
+    ];
+
+    #[test]
+    fn the_gradient_of_the_loss_agrees_with_finite_differences() {
+        for continuous in [false, true] {
+            for divergence in DIVERGENCES {
+                let (mut agent, batch, mut rng) = moved_agent(continuous, 1);
+                assert_policy_gradient(&mut agent, &mut rng, |agent| {
+                    loss(&agent.policy, &batch, divergence, 0.5).unwrap()
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_the_inner_steps_is_a_plain_policy_gradient_step() {
+        for continuous in [false, true] {
+            for divergence in DIVERGENCES {
+                let (agent, _, _) = moved_agent(continuous, 2);
+                // πₖ is the policy as it is now.
+                let policy = &agent.policy;
+                let mut batch = agent.batch().unwrap();
+                batch.log_probs = batch.old.clone().log_prob(&batch.actions);
+                let expected = vanilla_gradient(policy, &batch);
+                for step_size in [0.01, 1.0] {
+                    let loss = loss(policy, &batch, divergence, step_size).unwrap();
+                    let (_, mut gradients) = backward(loss, "loss").unwrap();
+                    let found = policy.flat_gradient(&mut gradients).unwrap();
+                    for (found, expected) in found.iter().zip(&expected) {
+                        assert!((found + expected).abs() < 1e-4, "{divergence:?}: {found} {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_smaller_step_size_keeps_the_policy_nearer_to_the_old_one() {
+        use crate::tensor::Cpu;
+        use assay_environments::{Batch as Copies, classic::CartPole};
+        let seed = Seed::new(3);
+        for divergence in DIVERGENCES {
+            let kl = |value: f64| {
+                let config = Config {
+                    steps: 256,
+                    divergence,
+                    step_size: StepSize::Constant { value },
+                    learning_rate: 3e-3,
+                    ..Config::default()
+                };
+                let environment = Box::new(Copies::new(CartPole::default(), 1, seed).unwrap());
+                let mut learner = OnPolicyMdpo::new(config, environment, seed, Cpu::open().unwrap()).unwrap();
+                let report = learner.advance().unwrap();
+                report.metrics.iter().find(|(name, _)| *name == "mean_kl").unwrap().1
+            };
+            let (near, far) = (kl(0.01), kl(10.0));
+            assert!(near < 0.5 * far, "{divergence:?}: {near} {far}");
+        }
     }
 }

@@ -175,10 +175,22 @@ impl<D: Device> ActorCritic<D> {
     }
 
     /// What [`Learner::act`](crate::Learner::act) asks for: normalisation is frozen.
-    pub fn act(&self, observations: &[f32], mode: Mode, rng: &mut Stream, actions: &mut Actions) {
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when `actions` is not a buffer for one action per row.
+    pub fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error> {
+        let space = self.collector.environment().action_space();
+        space.check_buffer(actions, observations.len() / self.rollout.observation_features())?;
         let mut observations = observations.to_vec();
         self.collector.normalisation().normalise(&mut observations);
         self.policy.act(&observations, mode, rng, actions, None, &mut Vec::new());
+        Ok(())
     }
 
     /// Writes environments, normalisation and networks. The rollout is not part of the state: every
@@ -205,4 +217,4 @@ impl<D: Device> ActorCritic<D> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

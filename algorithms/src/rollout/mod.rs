@@ -9,6 +9,8 @@
 mod advantage;
 mod minibatch;
 mod normalisation;
+#[cfg(test)]
+mod tests;
 
 pub use advantage::{Steps, explained_variance, generalised_advantages, standardise};
 pub use minibatch::{Minibatch, MinibatchOrder};
