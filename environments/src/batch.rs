@@ -98,7 +98,7 @@ pub trait BatchedEnvironment: Send {
 /// Copies of one environment that step together.
 ///
 /// Copy `i` draws from its own stream, so results do not depend on the number of threads. A step
-/// allocates nothing.
+/// allocates nothing, but for what rayon does when it is [`parallel`](Self::parallel).
 pub struct Batch<E> {
     prototype: E,
     copies: Vec<Copy<E>>,
