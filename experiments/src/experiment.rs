@@ -334,11 +334,12 @@ impl fmt::Display for Experiment {
         let labels: Vec<&str> = self.algorithms.iter().map(|a| a.label.as_str()).collect();
         write!(
             f,
-            "{}: {} on {}, {} seeds of {} steps",
+            "{}: {} on {}, {} seed{}, {} steps each",
             self.name,
             labels.join(", "),
             self.environment.name,
             self.seeds.len(),
+            if self.seeds.len() == 1 { "" } else { "s" },
             self.budget
         )
     }

@@ -2,6 +2,8 @@
 //!
 //! Everything is written to standard error; standard output is left to results.
 
+mod tally;
+
 use std::{
     collections::HashMap,
     io::IsTerminal,
@@ -11,6 +13,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use self::tally::Tally;
 use crate::{
     Run,
     driver::{Ending, Event, Observer},
@@ -18,8 +21,13 @@ use crate::{
 };
 
 /// The observer that fits standard error: [`Bars`] on a terminal, [`Lines`] elsewhere.
-pub fn observer(records: &[Record]) -> Box<dyn Observer> {
-    if std::io::stderr().is_terminal() { Box::new(Bars::new(records)) } else { Box::new(Lines::new(records)) }
+/// `threads` is how many runs are computed at the same time.
+pub fn observer(records: &[Record], threads: usize) -> Box<dyn Observer> {
+    if std::io::stderr().is_terminal() {
+        Box::new(Bars::new(records, threads))
+    } else {
+        Box::new(Lines::new(records, threads))
+    }
 }
 
 /// Shows nothing.
@@ -27,81 +35,6 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn observe(&self, _run: &Run, _event: Event<'_>) {}
-}
-
-/// Environment steps over all runs.
-struct Tally {
-    /// Steps of each run by its title, at most its budget.
-    steps: HashMap<String, u64>,
-    total: u64,
-    budget: u64,
-    finished: usize,
-    runs: usize,
-    /// Steps that were computed since `since`: what earlier processes did is not counted.
-    computed: u64,
-    since: Instant,
-}
-
-impl Tally {
-    fn new(records: &[Record]) -> Self {
-        Tally {
-            steps: HashMap::new(),
-            total: 0,
-            budget: records.iter().map(|record| record.run.budget).sum(),
-            finished: 0,
-            runs: records.len(),
-            computed: 0,
-            since: Instant::now(),
-        }
-    }
-
-    /// Notes that `run` is at `steps`.
-    fn at(&mut self, run: &Run, steps: u64, computed: bool) {
-        let steps = steps.min(run.budget);
-        let before = self.steps.insert(run.title(), steps).unwrap_or(0);
-        let added = steps.saturating_sub(before);
-        self.total += added;
-        if computed {
-            self.computed += added;
-        }
-    }
-
-    fn note(&mut self, run: &Run, event: &Event<'_>) {
-        match event {
-            Event::Started { steps } => self.at(run, *steps, false),
-            Event::Advanced { steps } | Event::Evaluated { steps, .. } => self.at(run, *steps, true),
-            Event::Ended(Ending::Stopped { .. }) => {}
-            Event::Ended(Ending::Finished(_) | Ending::Failed(_)) => {
-                // What is left of a failed run's budget will not be computed; a run that was
-                // finished before has never started.
-                let started = self.steps.contains_key(&run.title());
-                self.at(run, run.budget, started && !matches!(event, Event::Ended(Ending::Failed(_))));
-                self.finished += 1;
-            }
-        }
-    }
-
-    fn steps_per_second(&self) -> f64 {
-        self.computed as f64 / self.since.elapsed().as_secs_f64().max(1e-9)
-    }
-
-    /// Rate and time left, in words.
-    fn describe(&self) -> String {
-        let rate = self.steps_per_second();
-        let left = if self.computed == 0 {
-            "time left unknown".to_owned()
-        } else {
-            format!("{} left", duration((self.budget - self.total) as f64 / rate))
-        };
-        format!(
-            "{} of {} runs, {:.0} % of {} steps, {} steps/s, {left}",
-            self.finished,
-            self.runs,
-            100.0 * self.total as f64 / self.budget.max(1) as f64,
-            count(self.budget as f64),
-            count(rate),
-        )
-    }
 }
 
 /// One line when a run ends, and now and then one about all of them.
@@ -113,9 +46,9 @@ impl Lines {
     /// Time between two lines about all runs.
     const INTERVAL: Duration = Duration::from_secs(15);
 
-    /// For these runs.
-    pub fn new(records: &[Record]) -> Self {
-        Lines { state: Mutex::new((Tally::new(records), Instant::now())) }
+    /// For these runs, `threads` of them at a time.
+    pub fn new(records: &[Record], threads: usize) -> Self {
+        Lines { state: Mutex::new((Tally::new(records, threads), Instant::now())) }
     }
 }
 
@@ -123,7 +56,7 @@ impl Observer for Lines {
     fn observe(&self, run: &Run, event: Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (tally, last) = &mut *state;
-        let started = tally.steps.contains_key(&run.title());
+        let started = tally.has_started(run);
         tally.note(run, &event);
         // Of what was finished before, nobody needs to hear again.
         if let Event::Ended(ending) = event
@@ -146,11 +79,11 @@ pub struct Bars {
 }
 
 impl Bars {
-    /// For these runs.
-    pub fn new(records: &[Record]) -> Self {
-        let tally = Tally::new(records);
+    /// For these runs, `threads` of them at a time.
+    pub fn new(records: &[Record], threads: usize) -> Self {
+        let tally = Tally::new(records, threads);
         let all = MultiProgress::new();
-        let total = all.add(ProgressBar::new(tally.budget).with_style(style("{wide_bar} {msg}")));
+        let total = all.add(ProgressBar::new(tally.steps().1).with_style(style("{wide_bar} {msg}")));
         total.enable_steady_tick(Duration::from_millis(500));
         Bars { all, total, state: Mutex::new((tally, HashMap::new())) }
     }
@@ -192,11 +125,19 @@ impl Observer for Bars {
                 }
             }
         }
-        self.total.set_position(tally.total);
+        self.total.set_position(tally.steps().0);
         self.total.set_message(tally.describe());
-        if tally.finished == tally.runs {
-            self.total.finish();
+        if tally.is_complete() {
+            self.total.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Bars {
+    /// Leaves the terminal clean, also when runs were stopped.
+    fn drop(&mut self) {
+        self.total.finish_and_clear();
+        let _ = self.all.clear();
     }
 }
 

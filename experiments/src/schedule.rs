@@ -120,13 +120,10 @@ impl Session {
             let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
         }
         let processors = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let observer = progress::observer(records);
-        let conditions = Conditions {
-            stop: &STOP,
-            observer: &*observer,
-            threads: self.threads.unwrap_or_else(processors).get(),
-            retry_failed: self.retry_failed,
-        };
+        let threads = self.threads.unwrap_or_else(processors).get();
+        let observer = progress::observer(records, threads);
+        let conditions =
+            Conditions { stop: &STOP, observer: &*observer, threads, retry_failed: self.retry_failed };
         let mut outcome = Outcome::default();
         for ending in drive_all(records, &conditions) {
             match ending {
