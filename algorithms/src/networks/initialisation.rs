@@ -83,3 +83,55 @@ fn orthogonal(gain: f64, inputs: usize, outputs: usize, weight: &mut [f32], rng:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use assay_environments::random::Seed;
+
+    use super::*;
+
+    fn draw(
+        initialisation: Initialisation,
+        last: bool,
+        inputs: usize,
+        outputs: usize,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let (mut weight, mut bias) = (vec![f32::NAN; inputs * outputs], vec![f32::NAN; outputs]);
+        let mut rng = Seed::new(5).stream("test");
+        initialisation.draw(last, inputs, &mut weight, &mut bias, &mut rng);
+        (weight, bias)
+    }
+
+    #[test]
+    fn orthogonal_weights_are_orthogonal_with_the_gain_as_length() {
+        let initialisation = Initialisation::Orthogonal { hidden_gain: 2.0, output_gain: 0.01 };
+        for (last, inputs, outputs) in [(false, 7, 5), (false, 5, 7), (true, 6, 6), (true, 1, 3)] {
+            let (weight, bias) = draw(initialisation, last, inputs, outputs);
+            let gain = if last { 0.01 } else { 2.0 };
+            assert!(bias.iter().all(|&b| b == 0.0));
+            let vector = |i: usize| -> Vec<f64> {
+                let entry = |p: usize| if inputs >= outputs { p * outputs + i } else { i * outputs + p };
+                (0..inputs.max(outputs)).map(|p| f64::from(weight[entry(p)])).collect()
+            };
+            for i in 0..inputs.min(outputs) {
+                for j in 0..=i {
+                    let dot: f64 = vector(i).iter().zip(vector(j)).map(|(a, b)| a * b).sum();
+                    let expected = if i == j { gain * gain } else { 0.0 };
+                    assert!((dot - expected).abs() < 1e-6 * gain * gain, "{i}, {j}: {dot}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn uniform_weights_fill_their_bounds() {
+        let largest = |x: &[f32]| x.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        let (weight, bias) = draw(Initialisation::FanIn, false, 16, 200);
+        for numbers in [&weight, &bias] {
+            assert!(largest(numbers) <= 0.25 && largest(numbers) > 0.24);
+        }
+        let (weight, bias) = draw(Initialisation::Kaiming { gain: 2.0 }, false, 48, 200);
+        assert!(largest(&weight) <= 0.5 && largest(&weight) > 0.49);
+        assert_eq!(largest(&bias), 0.0);
+    }
+}

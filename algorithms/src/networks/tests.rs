@@ -226,3 +226,46 @@ fn rows_are_independent_of_what_else_is_in_the_batch() {
         }
     }
 }
+
+#[test]
+fn a_network_used_twice_in_a_loss_adds_its_gradients() {
+    let device = Cpu::open().unwrap();
+    let (network, mut rng) = network(&device, &DenseConfig::default(), None);
+    let [first, second] =
+        [0, 1].map(|_| device.matrix(&uniform(BATCH * INPUTS, &mut rng), BATCH, INPUTS).unwrap());
+    let wanted = Wanted { parameters: true, input: false };
+    let loss = |x: &Matrix<Cpu>| network.forward(x.clone().recorded(), wanted).unwrap().square().sum_all();
+    let gradient = |loss| {
+        let (_, mut gradients) = backward(loss, "loss").unwrap();
+        network.parameters.gradient(&mut gradients).unwrap()
+    };
+    let together = gradient(loss(&first) + loss(&second));
+    let sum: Vec<f32> =
+        gradient(loss(&first)).iter().zip(gradient(loss(&second))).map(|(a, b)| a + b).collect();
+    assert_close("gradient", &together, &sum, 1e-5);
+}
+
+#[test]
+fn the_same_seed_draws_the_same_network_and_learners_may_move_between_threads() {
+    fn assert_send<T: Send>() {}
+    assert_send::<crate::networks::DenseStack<Cpu>>();
+    assert_send::<crate::networks::Ensemble<Cpu>>();
+    assert_send::<crate::optimisers::Adam<Cpu>>();
+    let device = Cpu::open().unwrap();
+    let draw = || network(&device, &DenseConfig::default(), Some(2)).0.parameters.values();
+    assert_eq!(draw(), draw());
+}
+
+#[test]
+fn members_of_an_ensemble_start_apart_and_the_names_say_where_each_number_lies() {
+    let device = Cpu::open().unwrap();
+    let config = DenseConfig { layer_norm: true, ..DenseConfig::default() };
+    let (network, _) = network(&device, &config, Some(2));
+    let names: Vec<(&str, &[usize])> =
+        network.parameters.parts().iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect();
+    assert_eq!(names[0], ("layer0/weight", &[2, INPUTS, 64][..]));
+    assert_eq!(names[2], ("layer0/norm/gain", &[2, 64][..]));
+    assert_eq!(names.last(), Some(&("layer2/bias", &[2, OUTPUTS][..])));
+    let values = network.parameters.values();
+    assert_ne!(values[..INPUTS * 64], values[INPUTS * 64..2 * INPUTS * 64]);
+}

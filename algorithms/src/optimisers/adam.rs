@@ -118,3 +118,115 @@ impl<D: Device> Adam<D> {
         self.moments.iter_mut().try_for_each(|moments| moments.load(name, checkpoint))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Cpu, Operations, Record, Recording, Scalar, backward};
+
+    fn gradients(loss: Scalar<Cpu, Recording<Cpu>>) -> Gradients<Cpu> {
+        backward(loss, "loss").unwrap().1
+    }
+
+    /// The algorithm of the paper, one number, double precision.
+    struct Reference {
+        first: f64,
+        second: f64,
+        steps: i32,
+    }
+
+    impl Reference {
+        fn step(&mut self, x: f64, gradient: f64, rate: f64, config: &AdamConfig) -> f64 {
+            self.steps += 1;
+            self.first = config.beta1 * self.first + (1.0 - config.beta1) * gradient;
+            self.second = config.beta2 * self.second + (1.0 - config.beta2) * gradient * gradient;
+            let first = self.first / (1.0 - config.beta1.powi(self.steps));
+            let second = self.second / (1.0 - config.beta2.powi(self.steps));
+            x * (1.0 - rate * config.weight_decay) - rate * first / (second.sqrt() + config.epsilon)
+        }
+    }
+
+    #[test]
+    fn steps_are_those_of_the_paper_with_decoupled_decay_and_a_limited_global_norm() {
+        let device = Cpu::open().unwrap();
+        let limit = 0.5;
+        let config =
+            AdamConfig { weight_decay: 0.1, max_gradient_norm: Some(limit), ..AdamConfig::default() };
+        let mut modules = [[1.0, -2.0, 0.5], [3.0, 0.1, -0.7]]
+            .map(|values| Parameters::free(&device, "module", &values).unwrap());
+        let mut expected: Vec<f64> =
+            modules.iter().flat_map(|m| m.values().to_vec()).map(f64::from).collect();
+        let mut references: Vec<Reference> =
+            (0..6).map(|_| Reference { first: 0.0, second: 0.0, steps: 0 }).collect();
+        let mut adam = Adam::new(config, &[&modules[0], &modules[1]]).unwrap();
+        for i in 0..200 {
+            let rate = 1e-2 / (1.0 + 0.1 * f64::from(i));
+            let tensors = [0, 1].map(|m| modules[m].tensor().recorded());
+            let [a, b] = tensors.map(|x| x.square().sum_all());
+            let [first, second] = &mut modules;
+            let norm = adam.step(&mut [first, second], &mut gradients(a + b), rate).unwrap();
+            let gradient: Vec<f64> = expected.iter().map(|x| 2.0 * x).collect();
+            let length = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+            assert!((f64::from(norm) - length).abs() < 1e-4 * length);
+            let scale = if length > limit { limit / length } else { 1.0 };
+            for ((x, reference), g) in expected.iter_mut().zip(&mut references).zip(&gradient) {
+                *x = reference.step(*x, scale * g, rate, &config);
+            }
+        }
+        for (x, y) in expected.iter().zip(modules.iter().flat_map(|m| m.values().to_vec())) {
+            assert!((x - f64::from(y)).abs() < 1e-4, "{x} and {y}");
+        }
+    }
+
+    #[test]
+    fn a_saved_optimiser_continues_to_the_same_bits() {
+        let device = Cpu::open().unwrap();
+        let build = || {
+            let parameters = Parameters::free(&device, "module", &[1.0, -2.0, 0.5]).unwrap();
+            let adam = Adam::new(AdamConfig::default(), &[&parameters]).unwrap();
+            (parameters, adam)
+        };
+        let run = |parameters: &mut Parameters<Cpu>, adam: &mut Adam<Cpu>| {
+            for _ in 0..5 {
+                let loss = parameters.tensor().recorded().square().sum_all();
+                adam.step(&mut [parameters], &mut gradients(loss), 0.1).unwrap();
+            }
+        };
+        let (mut parameters, mut adam) = build();
+        run(&mut parameters, &mut adam);
+        let mut checkpoint = Checkpoint::new();
+        parameters.save(&mut checkpoint);
+        adam.save("optimiser", &mut checkpoint).unwrap();
+        run(&mut parameters, &mut adam);
+
+        let (mut restored, mut restored_adam) = build();
+        restored.load(&checkpoint).unwrap();
+        restored_adam.load("optimiser", &checkpoint).unwrap();
+        run(&mut restored, &mut restored_adam);
+        assert_eq!(restored.values(), parameters.values());
+        checkpoint.tensor("optimiser/second_moment/module/value", &[3], &mut [0.0; 3]).unwrap();
+        assert!(restored_adam.load("other", &checkpoint).is_err());
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_is_an_error_and_changes_nothing() {
+        let device = Cpu::open().unwrap();
+        let mut parameters = Parameters::free(&device, "module", &[0.0]).unwrap();
+        let mut adam = Adam::new(AdamConfig::default(), &[&parameters]).unwrap();
+        // √x at zero: the loss is finite, its derivative is not.
+        let loss = parameters.tensor().recorded().sqrt().sum_all();
+        let error = adam.step(&mut [&mut parameters], &mut gradients(loss), 0.1).unwrap_err();
+        assert!(matches!(error, Error::NonFinite { what: "gradient norm", .. }), "{error}");
+        assert_eq!(*parameters.values(), [0.0]);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        let config = AdamConfig { beta2: 1.0, ..AdamConfig::default() };
+        let message = config.validate("adam").unwrap_err().to_string();
+        assert!(message.contains("adam.beta2"), "{message}");
+        let config = AdamConfig { max_gradient_norm: Some(0.0), ..AdamConfig::default() };
+        assert!(config.validate("adam").is_err());
+        assert!(AdamConfig::default().validate("adam").is_ok());
+    }
+}

@@ -86,3 +86,31 @@ impl<D: Device> Sgd<D> {
         self.velocities.iter_mut().try_for_each(|velocity| velocity.load(&prefix, checkpoint))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Cpu, Operations, Record, backward};
+
+    #[test]
+    fn momentum_accumulates_and_survives_a_save() {
+        let device = Cpu::open().unwrap();
+        let config = SgdConfig { momentum: 0.5, ..SgdConfig::default() };
+        let mut parameters = Parameters::free(&device, "module", &[1.0]).unwrap();
+        let mut sgd = Sgd::new(config, &[&parameters]).unwrap();
+        let step = |parameters: &mut Parameters<Cpu>, sgd: &mut Sgd<Cpu>| {
+            let loss = parameters.tensor().recorded().sum_all();
+            let (_, mut gradients) = backward(loss, "loss").unwrap();
+            sgd.step(&mut [parameters], &mut gradients, 0.25).unwrap();
+        };
+        // Gradient 1 throughout: velocities 1, 1.5, 1.75.
+        step(&mut parameters, &mut sgd);
+        step(&mut parameters, &mut sgd);
+        let mut checkpoint = Checkpoint::new();
+        sgd.save("optimiser", &mut checkpoint);
+        let mut restored = Sgd::new(config, &[&parameters]).unwrap();
+        restored.load("optimiser", &checkpoint).unwrap();
+        step(&mut parameters, &mut restored);
+        assert_eq!(*parameters.values(), [1.0 - 0.25 * (1.0 + 1.5 + 1.75)]);
+    }
+}

@@ -73,10 +73,22 @@ impl<D: Device> Moment<D> {
             Ok(())
         } else {
             let gradient = device_gradient(parameters, gradients)?;
-            self.tensor.try_axpy(momentum, &gradient, scale).map_err(failed::<D>)?;
-            parameters.tensor_mut().try_axpy(1.0, &self.tensor, -rate).map_err(failed::<D>)
+            let values = parameters.tensor_mut();
+            descend_on_device(values, &gradient, &mut self.tensor, scale, momentum, rate).map_err(failed::<D>)
         }
     }
+}
+
+fn descend_on_device<D: Device>(
+    values: &mut Vector<D>,
+    gradient: &Vector<D>,
+    velocity: &mut Vector<D>,
+    scale: f32,
+    momentum: f32,
+    rate: f32,
+) -> Result<(), D::Err> {
+    velocity.try_axpy(momentum, gradient, scale)?;
+    values.try_axpy(1.0, velocity, -rate)
 }
 
 /// The coefficients of one step of Adam.
@@ -116,34 +128,15 @@ impl<D: Device> Moments<D> {
         gradients: &mut Gradients<D>,
         step: &AdamStep,
     ) -> Result<(), Error> {
-        let AdamStep { scale, beta1, beta2, epsilon, rate, second_correction, decay } = *step;
         if D::ON_HOST {
             let gradient = host_gradient(parameters, gradients)?;
-            let moments = self.first.host.iter_mut().zip(&mut self.second.host);
-            let values = parameters.host_mut().iter_mut().zip(gradient);
-            host::vectorised(|| {
-                for ((x, &g), (m, v)) in values.zip(moments) {
-                    let g = flushed(scale * g, SMALLEST_GRADIENT);
-                    *m = flushed(beta1 * *m + (1.0 - beta1) * g, SMALLEST_GRADIENT);
-                    *v = flushed(beta2 * *v + (1.0 - beta2) * (g * g), SMALLEST_SQUARE);
-                    let kept = *x - decay * *x;
-                    *x = kept - rate * *m / (v.sqrt() * second_correction + epsilon);
-                }
-            });
+            let (first, second) = (&mut self.first.host, &mut self.second.host);
+            adam_on_host(parameters.host_mut(), gradient, first, second, step);
             Ok(())
         } else {
             let gradient = device_gradient(parameters, gradients)?;
             let (first, second) = (&mut self.first.tensor, &mut self.second.tensor);
-            let update = first
-                .try_axpy(beta1, &gradient, (1.0 - beta1) * scale)
-                .and_then(|()| gradient.try_square())
-                .and_then(|square| second.try_axpy(beta2, &square, (1.0 - beta2) * scale * scale))
-                .and_then(|()| second.clone().try_sqrt())
-                .and_then(|root| root.try_mul(second_correction))
-                .and_then(|root| root.try_add(epsilon))
-                .and_then(|root| first.clone().try_div(root))
-                .map_err(failed::<D>)?;
-            parameters.tensor_mut().try_axpy(1.0 - decay, &update, -rate).map_err(failed::<D>)
+            adam_on_device(parameters.tensor_mut(), &gradient, first, second, step).map_err(failed::<D>)
         }
     }
 
@@ -158,6 +151,41 @@ impl<D: Device> Moments<D> {
         self.first.load(&format!("{prefix}/first_moment"), checkpoint)?;
         self.second.load(&format!("{prefix}/second_moment"), checkpoint)
     }
+}
+
+fn adam_on_host(
+    values: &mut [f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    step: &AdamStep,
+) {
+    let AdamStep { scale, beta1, beta2, epsilon, rate, second_correction, decay } = *step;
+    host::vectorised(|| {
+        let values = values.iter_mut().zip(gradient);
+        for ((x, &g), (m, v)) in values.zip(first.iter_mut().zip(second)) {
+            let g = flushed(scale * g, SMALLEST_GRADIENT);
+            *m = flushed(beta1 * *m + (1.0 - beta1) * g, SMALLEST_GRADIENT);
+            *v = flushed(beta2 * *v + (1.0 - beta2) * (g * g), SMALLEST_SQUARE);
+            *x = *x - decay * *x - rate * *m / (v.sqrt() * second_correction + epsilon);
+        }
+    });
+}
+
+fn adam_on_device<D: Device>(
+    values: &mut Vector<D>,
+    gradient: &Vector<D>,
+    first: &mut Vector<D>,
+    second: &mut Vector<D>,
+    step: &AdamStep,
+) -> Result<(), D::Err> {
+    let AdamStep { scale, beta1, beta2, epsilon, rate, second_correction, decay } = *step;
+    first.try_axpy(beta1, gradient, (1.0 - beta1) * scale)?;
+    let square = gradient.clone().try_square()?;
+    second.try_axpy(beta2, &square, (1.0 - beta2) * scale * scale)?;
+    let root = second.clone().try_sqrt()?.try_mul(second_correction)?.try_add(epsilon)?;
+    let update = first.clone().try_div(root)?;
+    values.try_axpy(1.0 - decay, &update, -rate)
 }
 
 /// Gradients and moments below these count as zero: far below what ε = 10⁻⁸ beside the root of the
@@ -203,4 +231,55 @@ fn device_gradient<D: Device>(
 ) -> Result<Vector<D>, Error> {
     gradients.try_alloc_for(parameters.key()).map_err(failed::<D>)?;
     Ok(gradients.get(parameters.key()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Cpu, Operations, Record, backward};
+
+    /// The device's operations are run on the CPU here, which otherwise uses its own loops.
+    #[test]
+    fn adam_and_descent_on_the_device_do_what_they_do_on_the_host() {
+        let device = Cpu::open().unwrap();
+        let numbers = |shift: usize| (0..37).map(|i| ((i * 7 + shift) as f32).sin()).collect::<Vec<_>>();
+        let mut values = numbers(1);
+        let (mut first, mut second) = (vec![0.0; 37], vec![0.0; 37]);
+        let mut tensor = device.vector(&values).unwrap();
+        let mut moments = [0, 1].map(|_| device.vector(&[0.0; 37]).unwrap());
+        for i in 1..50 {
+            let gradient = numbers(i);
+            let step = AdamStep {
+                scale: 0.7,
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+                rate: 1e-2 / (1.0 - 0.9f32.powi(i as i32)),
+                second_correction: 1.0 / (1.0 - 0.999f32.powi(i as i32)).sqrt(),
+                decay: 1e-3,
+            };
+            adam_on_host(&mut values, &gradient, &mut first, &mut second, &step);
+            let gradient = device.vector(&gradient).unwrap();
+            let [first, second] = &mut moments;
+            adam_on_device(&mut tensor, &gradient, first, second, &step).unwrap();
+        }
+        for (a, b) in values.iter().zip(tensor.to_host()) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
+
+        let mut parameters = Parameters::free(&device, "module", &values).unwrap();
+        let mut moment = Moment::new(&parameters).unwrap();
+        let mut velocity = device.vector(&[0.0; 37]).unwrap();
+        let mut tensor = device.vector(&values).unwrap();
+        for i in 1..20 {
+            let gradient = device.vector(&numbers(i)).unwrap();
+            let loss = parameters.tensor().recorded() * gradient.clone();
+            let (_, mut gradients) = backward(loss.sum_all(), "loss").unwrap();
+            moment.descend(&mut parameters, &mut gradients, 0.7, 0.9, 1e-2).unwrap();
+            descend_on_device(&mut tensor, &gradient, &mut velocity, 0.7, 0.9, 1e-2).unwrap();
+        }
+        for (a, b) in parameters.values().iter().zip(tensor.to_host()) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
+    }
 }

@@ -308,13 +308,21 @@ pub fn join_columns<D: Device, L: Tape<D>, R: Tape<D> + Merge<L>>(
     left: Matrix<D, L>,
     right: Matrix<D, R>,
 ) -> Result<Matrix<D, R>, Error> {
-    let ((rows, a), (right_rows, b)) = (*left.shape(), *right.shape());
+    let ((rows, _), (right_rows, _)) = (*left.shape(), *right.shape());
     assert_eq!(rows, right_rows, "rows of joined matrices");
     if D::ON_HOST {
         return host::join_columns(left, right);
     }
-    // Products with parts of the identity, because concatenation itself would be compiled at run
-    // time on CUDA.
+    join_by_products(left, right)
+}
+
+/// Concatenation by products with parts of the identity: the tensor crate's own would be compiled at
+/// run time on CUDA.
+fn join_by_products<D: Device, L: Tape<D>, R: Tape<D> + Merge<L>>(
+    left: Matrix<D, L>,
+    right: Matrix<D, R>,
+) -> Result<Matrix<D, R>, Error> {
+    let ((_, a), (_, b)) = (*left.shape(), *right.shape());
     let mut identity = vec![0.0; (a + b) * (a + b)];
     for i in 0..a + b {
         identity[i * (a + b) + i] = 1.0;
@@ -379,5 +387,102 @@ mod tests {
         let second = recorded.columns(1..3);
         let (_, mut gradients) = backward((first + second).sum_all(), "sum").unwrap();
         assert_eq!(gradient_of(&mut gradients, &x).unwrap(), [10.0, 11.0, 1.0, 10.0, 11.0, 1.0]);
+    }
+
+    /// f and f′ at some points, against central differences of `expected`.
+    fn assert_elementwise(
+        what: &'static str,
+        f: impl Fn(Vector<Cpu, Recording<Cpu>>) -> Vector<Cpu, Recording<Cpu>>,
+        expected: impl Fn(f64) -> f64,
+    ) {
+        let points = [-90.0, -20.0, -3.0, -0.7, -1e-3, 0.0, 1e-3, 0.4, 2.0, 15.0, 90.0];
+        let x = Cpu::open().unwrap().vector(&points).unwrap();
+        let y = f(x.clone().recorded());
+        let values = y.to_host();
+        let (_, mut gradients) = backward(y.sum_all(), what).unwrap();
+        let slopes = gradient_of(&mut gradients, &x).unwrap();
+        for ((&x, &y), &slope) in points.iter().zip(&values).zip(&slopes) {
+            let (x, h) = (f64::from(x), 1e-6);
+            let wanted = expected(x);
+            assert!((f64::from(y) - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{what}({x}) = {y}");
+            // One-sided differences at a kink would disagree: there is none in these functions.
+            let difference = (expected(x + h) - expected(x - h)) / (2.0 * h);
+            assert!((f64::from(slope) - difference).abs() < 3e-6, "{what}′({x}) = {slope}");
+        }
+    }
+
+    #[test]
+    fn softplus_elu_and_silu_have_the_values_and_derivatives_of_their_definitions() {
+        let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+        assert_elementwise("softplus", |x| x.softplus(), softplus);
+        assert_elementwise("elu", |x| x.elu(), |x| x.max(0.0) + x.min(0.0).exp_m1());
+        assert_elementwise("silu", |x| x.silu(), |x| x / (1.0 + (-x).exp()));
+    }
+
+    #[test]
+    fn log_softmax_and_select_give_the_log_probability_of_the_index_and_its_gradient() {
+        let device = Cpu::open().unwrap();
+        let logits = device.matrix(&[1.0, 2.0, 0.5, -1.0, 300.0, -300.0], 2, 3).unwrap();
+        let indices = device.indices(&[2, 1]).unwrap();
+        let log_softmax = logits.clone().recorded().log_softmax_columns();
+        let selected = MatrixOperations::select(log_softmax, &indices);
+        let total: f64 = [1.0f64, 2.0, 0.5].map(f64::exp).iter().sum();
+        let values = selected.to_host();
+        assert!((f64::from(values[0]) - (0.5 - total.ln())).abs() < 1e-6);
+        assert_eq!(values[1], 0.0);
+        let (_, mut gradients) = backward(selected.sum_all(), "log probability").unwrap();
+        let gradient = gradient_of(&mut gradients, &logits).unwrap();
+        for (j, logit) in [1.0f64, 2.0, 0.5].into_iter().enumerate() {
+            let expected = f64::from(u8::from(j == 2)) - logit.exp() / total;
+            assert!((f64::from(gradient[j]) - expected).abs() < 1e-6);
+        }
+        assert!(gradient[3..].iter().all(|g| g.abs() < 1e-6), "{gradient:?}");
+    }
+
+    #[test]
+    fn reductions_repetitions_and_blocks_go_along_the_axis_that_they_name() {
+        let device = Cpu::open().unwrap();
+        let x = || device.matrix(&[1.0, 2.0, 3.0, 4.0, 5.0, 9.0], 2, 3).unwrap();
+        assert_eq!(x().sum_columns().to_host(), [6.0, 18.0]);
+        assert_eq!(x().mean_columns().to_host(), [2.0, 6.0]);
+        assert_eq!(x().max_columns().to_host(), [3.0, 9.0]);
+        assert_eq!(x().sum_rows().to_host(), [5.0, 7.0, 12.0]);
+        assert_eq!(x().mean_rows().to_host(), [2.5, 3.5, 6.0]);
+        assert_eq!(x().min_rows().to_host(), [1.0, 2.0, 3.0]);
+        assert_eq!(x().sum_all().to_host(), [24.0]);
+        assert_eq!(x().mean_all().to_host(), [4.0]);
+        assert_eq!(x().rows(1..2).to_host(), [4.0, 5.0, 9.0]);
+        assert_eq!(x().columns(1..3).to_host(), [2.0, 3.0, 5.0, 9.0]);
+        let pair = || device.vector(&[7.0, 8.0]).unwrap();
+        assert_eq!(pair().repeat_rows(3).to_host(), [7.0, 8.0, 7.0, 8.0, 7.0, 8.0]);
+        assert_eq!(pair().repeat_columns(3).to_host(), [7.0, 7.0, 7.0, 8.0, 8.0, 8.0]);
+        assert_eq!(pair().sum_all().repeat(3).to_host(), [15.0; 3]);
+        assert_eq!(x().columns(0..1).only_column().to_host(), [1.0, 4.0]);
+    }
+
+    #[test]
+    fn joined_columns_lie_beside_each_other_on_the_host_and_on_the_device() {
+        let device = Cpu::open().unwrap();
+        let left = device.matrix(&[1.0, 2.0, 3.0, 4.0], 2, 2).unwrap();
+        let right = device.matrix(&[5.0, 6.0], 2, 1).unwrap();
+        let weights = device.matrix(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3).unwrap();
+        let on_host = join_columns(left.clone().recorded(), right.clone().recorded()).unwrap();
+        let on_device = join_by_products(left.clone().recorded(), right.clone().recorded()).unwrap();
+        for joined in [on_host, on_device] {
+            assert_eq!(joined.to_host(), [1.0, 2.0, 5.0, 3.0, 4.0, 6.0]);
+            let (_, mut gradients) = backward((joined * weights.clone()).sum_all(), "sum").unwrap();
+            assert_eq!(gradient_of(&mut gradients, &left).unwrap(), [1.0, 2.0, 4.0, 5.0]);
+            assert_eq!(gradient_of(&mut gradients, &right).unwrap(), [3.0, 6.0]);
+        }
+        let constant = join_columns(left, right.clone().recorded()).unwrap();
+        let (_, mut gradients) = backward(constant.square().sum_all(), "sum").unwrap();
+        assert_eq!(gradient_of(&mut gradients, &right).unwrap(), [10.0, 12.0]);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_an_error_that_names_it() {
+        let x = Cpu::open().unwrap().vector(&[-1.0]).unwrap();
+        let error = backward(x.recorded().ln().sum_all(), "policy loss").unwrap_err().after(17);
+        assert_eq!(error.to_string(), "policy loss is NaN after 17 environment steps");
     }
 }

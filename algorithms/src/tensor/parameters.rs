@@ -244,3 +244,72 @@ pub(crate) fn load_parts(prefix: &str, parts: &[Part], checkpoint: &Checkpoint) 
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Cpu, Operations, Record, backward};
+
+    fn example(name: &str) -> Parameters<Cpu> {
+        let parts = vec![Part::new("weight", &[2, 2]), Part::new("bias", &[2])];
+        let values = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        Parameters::new(&Cpu::open().unwrap(), name, parts, values).unwrap()
+    }
+
+    #[test]
+    fn parts_are_saved_under_readable_names_and_come_back() {
+        let mut checkpoint = Checkpoint::new();
+        example("policy").save(&mut checkpoint);
+        let mut bias = [0.0; 2];
+        checkpoint.tensor("policy/bias", &[2], &mut bias).unwrap();
+        assert_eq!(bias, [5.0, 6.0]);
+        let mut other = example("policy");
+        other.set_values(&[0.0; 6]);
+        other.load(&checkpoint).unwrap();
+        assert_eq!(*other.values(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn another_shape_is_an_error_and_changes_nothing() {
+        let mut checkpoint = Checkpoint::new();
+        example("policy").save(&mut checkpoint);
+        checkpoint.put_tensor("policy/bias", &[3], &[0.0; 3]);
+        let mut parameters = example("policy");
+        parameters.set_values(&[9.0; 6]);
+        let message = parameters.load(&checkpoint).unwrap_err().to_string();
+        assert!(message.contains("policy/bias") && message.contains("[3]"), "{message}");
+        assert_eq!(*parameters.values(), [9.0; 6]);
+        assert!(example("value").load(&checkpoint).is_err());
+    }
+
+    #[test]
+    fn blending_moves_by_the_rate_and_copies_with_rate_one() {
+        let (mut target, source) = (example("target"), example("online"));
+        target.set_values(&[0.0; 6]);
+        target.blend(&source, 0.25).unwrap();
+        assert_eq!(*target.values(), [0.25, 0.5, 0.75, 1.0, 1.25, 1.5]);
+        target.blend(&source, 1.0).unwrap();
+        assert_eq!(target.values(), source.values());
+    }
+
+    #[test]
+    fn a_duplicate_has_values_and_gradients_of_its_own() {
+        let original = example("policy");
+        let mut copy = original.duplicate("old_policy").unwrap();
+        let loss = original.tensor().recorded() * copy.tensor();
+        let (_, mut gradients) = backward(loss.sum_all(), "loss").unwrap();
+        assert_eq!(original.gradient(&mut gradients).unwrap(), *copy.values());
+        assert_eq!(copy.gradient(&mut gradients).unwrap(), [0.0; 6]);
+        copy.set_values(&[0.0; 6]);
+        assert_eq!(original.values()[0], 1.0);
+    }
+
+    #[test]
+    fn values_that_something_still_holds_are_not_changed_under_it() {
+        let mut parameters = example("policy");
+        let before = parameters.values();
+        parameters.set_values(&[0.0; 6]);
+        assert_eq!(before[0], 1.0);
+        assert_eq!(parameters.tensor().to_host(), [0.0; 6]);
+    }
+}
