@@ -48,12 +48,10 @@ fn replay(criterion: &mut Criterion) {
 fn learner(name: &str, hidden: usize, batch_size: usize) -> Box<dyn Learner> {
     let seed = Seed::new(1);
     let environment = environments::make("Pendulum-v1", &toml::Table::new(), 1, seed).expect("known");
-    let parameters = format!(
-        "steps = 1\nlearning_starts = 256\nhidden = [{hidden}, {hidden}]\nbatch_size = {batch_size}"
-    );
+    let parameters =
+        format!("steps = 1\nlearning_starts = 256\nhidden = [{hidden}, {hidden}]\nbatch_size = {batch_size}");
     let parameters = parameters.parse().expect("well-formed");
-    let mut learner =
-        catalogue::make(name, &parameters, environment, seed, DeviceKind::Cpu).expect("valid");
+    let mut learner = catalogue::make(name, &parameters, environment, seed, DeviceKind::Cpu).expect("valid");
     while learner.steps() < 300 {
         learner.advance().expect("finite");
     }
