@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed = Seed::new(1);
     let rooms = Box::new(Batch::new(room, 8, seed)?);
     let config = ppo::Config { steps: 128, ..ppo::Config::default() };
-    let mut learner = ppo::Ppo::new(config, rooms, seed, Cpu::open()?)?;
+    let mut learner = ppo::Ppo::new(config, rooms, seed, Cpu::default())?;
     while learner.steps() < 50_000 {
         let report = learner.advance()?;
         if let Some(episode) = report.episodes.last() {

@@ -1,6 +1,6 @@
 //! Drives one learner: budget, evaluation, records, checkpoints, stopping and resuming.
 //!
-//! All that the driver must remember between iterations is in [`Progress`], which is saved with
+//! All that the driver must remember between iterations is in `Progress`, which is saved with
 //! the learner's state. A checkpoint may be written at any time without changing what follows:
 //! when one is written decides only how much has to be computed again after a kill.
 
