@@ -358,7 +358,7 @@ impl<D: Device> EntropyWeight<D> {
     /// One step down J(α) = −log α · (mean log π(ã|s) + H̄).
     fn step(&mut self, mean_log_prob: f32, learning_rate: f64) -> Result<(), Error> {
         if let EntropyWeight::Learned { log, optimiser, target_entropy } = self {
-            let loss = (log.tensor().recorded() * -(mean_log_prob + *target_entropy)).sum_all();
+            let loss = (log.record() * -(mean_log_prob + *target_entropy)).sum_all();
             let (_, mut gradients) = backward(loss, "temperature loss")?;
             optimiser.step(&mut [log], &mut gradients, learning_rate)?;
         }

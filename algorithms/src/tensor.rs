@@ -33,12 +33,16 @@
 //! cannot fail short of the allocator's abort; on CUDA they panic when the device's memory is
 //! exhausted.
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod device;
 pub(crate) mod host;
 mod moments;
 mod operations;
 mod parameters;
 
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
 pub use device::{Cpu, Device};
 pub(crate) use moments::{AdamStep, Moment, Moments, gradient_norm};
 pub(crate) use operations::cube;

@@ -119,7 +119,7 @@ fn a_ppo_sized_update_allocates_a_constant_number_of_times() {
         let actions = device.matrix(actions, BATCH, ACTION).unwrap();
         let [old_log_probs, advantages, returns] = [0, 1, 2].map(|_| device.vector(numbers).unwrap());
         let means = policy.record(observations.clone()).unwrap();
-        let log_std = log_deviation.tensor().recorded();
+        let log_std = log_deviation.record();
         let entropy = log_std.branch().sum_all();
         let inverse = log_std.branch().negate().exp().repeat_rows(BATCH);
         let half_squares = ((means - actions) * inverse).square().sum_columns() * -0.5;

@@ -1,7 +1,7 @@
 //! How long the numerical heart of the learners takes, on one thread: networks fused and composed,
 //! whole updates of the sizes that PPO and TD3 have, and acting.
 //!
-//! `references/tensor.py` beside the crate measures the same workloads in PyTorch.
+//! `cargo bench --bench tensor`. `comparison/tensor.py` measures the same workloads in PyTorch.
 
 use std::hint::black_box;
 
@@ -105,7 +105,7 @@ impl Ppo {
         let returns = device.vector(&self.returns)?;
 
         let means = self.policy.record(observations.clone())?;
-        let log_deviation = self.log_deviation.tensor().recorded();
+        let log_deviation = self.log_deviation.record();
         let entropy = log_deviation.branch().sum_all();
         let inverse = log_deviation.branch().negate().exp().repeat_rows(BATCH);
         let standardised = (means - actions) * inverse;

@@ -265,11 +265,13 @@ fn normalise(x: &mut [f32], normalised: &mut [f32], inverse: &mut [f32], gain: &
     vectorised(|| {
         let rows = x.chunks_exact_mut(columns).zip(normalised.chunks_exact_mut(columns)).zip(inverse);
         for ((x, normalised), inverse) in rows {
-            let mean = sum(x.iter().copied()) / count;
-            let variance = sum(x.iter().map(|x| (x - mean) * (x - mean))) / count;
-            *inverse = 1.0 / (variance + NORM_EPSILON).sqrt();
+            let mean = sum(x) / count;
+            for (normalised, x) in normalised.iter_mut().zip(&*x) {
+                *normalised = x - mean;
+            }
+            *inverse = 1.0 / (dot(normalised, normalised) / count + NORM_EPSILON).sqrt();
             for (((x, normalised), gain), shift) in x.iter_mut().zip(normalised).zip(gain).zip(shift) {
-                *normalised = (*x - mean) * *inverse;
+                *normalised *= *inverse;
                 *x = *normalised * gain + shift;
             }
         }
@@ -314,8 +316,7 @@ fn normalise_tangent(
 #[inline(always)]
 fn centre(v: &mut [f32], normalised: &[f32], inverse: f32) {
     let count = v.len() as f32;
-    let mean = sum(v.iter().copied()) / count;
-    let slope = sum(v.iter().zip(normalised).map(|(v, n)| v * n)) / count;
+    let (mean, slope) = (sum(v) / count, dot(v, normalised) / count);
     for (v, n) in v.iter_mut().zip(normalised) {
         *v = (*v - mean - n * slope) * inverse;
     }
@@ -344,12 +345,29 @@ fn norm_gradient(
     });
 }
 
-/// A sum in sixteen interleaved parts, so that it runs in vector registers; the order is fixed.
+/// A sum in interleaved parts: a fixed order that fits vector registers.
 #[inline(always)]
-fn sum(numbers: impl ExactSizeIterator<Item = f32>) -> f32 {
+fn sum(x: &[f32]) -> f32 {
     let mut parts = [0.0; 16];
-    for (i, x) in numbers.enumerate() {
-        parts[i % 16] += x;
+    let (chunks, rest) = x.as_chunks::<16>();
+    for chunk in chunks {
+        for (part, x) in parts.iter_mut().zip(chunk) {
+            *part += x;
+        }
     }
-    parts.iter().sum()
+    parts.iter().sum::<f32>() + rest.iter().sum::<f32>()
+}
+
+/// A sum of products, likewise.
+#[inline(always)]
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let mut parts = [0.0; 16];
+    let ((x_chunks, x_rest), (y_chunks, y_rest)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
+    for (x, y) in x_chunks.iter().zip(y_chunks) {
+        for ((part, x), y) in parts.iter_mut().zip(x).zip(y) {
+            *part += x * y;
+        }
+    }
+    let rest: f32 = x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum();
+    parts.iter().sum::<f32>() + rest
 }

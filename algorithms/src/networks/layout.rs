@@ -43,10 +43,20 @@ impl Default for DenseConfig {
 }
 
 impl DenseConfig {
-    /// Errors when a layer has no units. `field` is the name under which the network is configured.
+    /// Errors when a layer has no units or a gain is not a number from 0 up. `field` is the name under
+    /// which the network is configured.
     pub fn validate(&self, field: &str) -> Result<(), ParameterError> {
         for (i, &units) in self.hidden.iter().enumerate() {
             require(&format!("{field}.hidden[{i}]"), units, units > 0, "at least 1")?;
+        }
+        let gains = match self.initialisation {
+            Initialisation::Orthogonal { hidden_gain, output_gain } => vec![hidden_gain, output_gain],
+            Initialisation::Kaiming { gain } => vec![gain],
+            Initialisation::FanIn => vec![],
+        };
+        for gain in gains {
+            let holds = gain.is_finite() && gain >= 0.0;
+            require(&format!("{field}.initialisation"), gain, holds, "gains of at least 0")?;
         }
         Ok(())
     }

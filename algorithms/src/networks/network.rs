@@ -131,7 +131,7 @@ impl<D: Device> Network<D> {
         layout: &Layout,
         input: Matrix<D, T>,
     ) -> Result<Cube<D, T>, Error> {
-        composed::forward::<D, T, P>(layout, &self.parameters.tensor(), input)
+        composed::forward::<D, T, P>(layout, &self.parameters.keyed(), input)
     }
 
     /// The whole network as one operation on the tape.

@@ -244,10 +244,8 @@ fn trpo_solves_cart_pole() {
 fn mdpo_solves_cart_pole() {
     solves_cart_pole(60_000, |environment, seed| {
         let config = mdpo::Config {
-            steps: 128,
+            steps: 64,
             total_steps: 60_000,
-            discount: 0.98,
-            lambda: 0.9,
             learning_rate: 1e-3,
             value_learning_rate: 1e-3,
             ..mdpo::Config::default()

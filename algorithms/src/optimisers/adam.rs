@@ -122,7 +122,7 @@ impl<D: Device> Adam<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::{Cpu, Operations, Record, Recording, Scalar, backward};
+    use crate::tensor::{Cpu, Operations, Recording, Scalar, backward};
 
     fn gradients(loss: Scalar<Cpu, Recording<Cpu>>) -> Gradients<Cpu> {
         backward(loss, "loss").unwrap().1
@@ -161,7 +161,7 @@ mod tests {
         let mut adam = Adam::new(config, &[&modules[0], &modules[1]]).unwrap();
         for i in 0..200 {
             let rate = 1e-2 / (1.0 + 0.1 * f64::from(i));
-            let tensors = [0, 1].map(|m| modules[m].tensor().recorded());
+            let tensors = [0, 1].map(|m| modules[m].record());
             let [a, b] = tensors.map(|x| x.square().sum_all());
             let [first, second] = &mut modules;
             let norm = adam.step(&mut [first, second], &mut gradients(a + b), rate).unwrap();
@@ -188,7 +188,7 @@ mod tests {
         };
         let run = |parameters: &mut Parameters<Cpu>, adam: &mut Adam<Cpu>| {
             for _ in 0..5 {
-                let loss = parameters.tensor().recorded().square().sum_all();
+                let loss = parameters.record().square().sum_all();
                 adam.step(&mut [parameters], &mut gradients(loss), 0.1).unwrap();
             }
         };
@@ -214,7 +214,7 @@ mod tests {
         let mut parameters = Parameters::free(&device, "module", &[0.0]).unwrap();
         let mut adam = Adam::new(AdamConfig::default(), &[&parameters]).unwrap();
         // √x at zero: the loss is finite, its derivative is not.
-        let loss = parameters.tensor().recorded().sqrt().sum_all();
+        let loss = parameters.record().sqrt().sum_all();
         let error = adam.step(&mut [&mut parameters], &mut gradients(loss), 0.1).unwrap_err();
         assert!(matches!(error, Error::NonFinite { what: "gradient norm", .. }), "{error}");
         assert_eq!(*parameters.values(), [0.0]);

@@ -90,7 +90,7 @@ impl<D: Device> Sgd<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::{Cpu, Operations, Record, backward};
+    use crate::tensor::{Cpu, Operations, backward};
 
     #[test]
     fn momentum_accumulates_and_survives_a_save() {
@@ -99,7 +99,7 @@ mod tests {
         let mut parameters = Parameters::free(&device, "module", &[1.0]).unwrap();
         let mut sgd = Sgd::new(config, &[&parameters]).unwrap();
         let step = |parameters: &mut Parameters<Cpu>, sgd: &mut Sgd<Cpu>| {
-            let loss = parameters.tensor().recorded().sum_all();
+            let loss = parameters.record().sum_all();
             let (_, mut gradients) = backward(loss, "loss").unwrap();
             sgd.step(&mut [parameters], &mut gradients, 0.25).unwrap();
         };

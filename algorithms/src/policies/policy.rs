@@ -12,8 +12,8 @@ use crate::{
     Checkpoint, Error, Mode,
     networks::{Activation, DenseConfig, DenseStack, Initialisation},
     tensor::{
-        self, Device, Gradients, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, Tape,
-        Vector, VectorOperations,
+        self, Device, Gradients, Matrix, MatrixOperations, Operations, Parameters, Recording, Tape, Vector,
+        VectorOperations,
     },
 };
 
@@ -147,7 +147,7 @@ impl<D: Device> Policy<D> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn record(&self, observations: Matrix<D>) -> Result<Distribution<D, Recording<D>>, Error> {
-        let log_std = self.log_std.as_ref().map(|x| x.tensor().recorded());
+        let log_std = self.log_std.as_ref().map(|x| x.record());
         Ok(self.distribution_of(self.network.record(observations)?, log_std))
     }
 
@@ -156,7 +156,7 @@ impl<D: Device> Policy<D> {
     /// # Errors
     /// [`Error::Device`] when the device fails.
     pub fn distribution(&self, observations: Matrix<D>) -> Result<Distribution<D>, Error> {
-        let log_std = self.log_std.as_ref().map(|x| x.tensor().detach());
+        let log_std = self.log_std.as_ref().map(|x| x.constant());
         Ok(self.distribution_of(self.network.forward(observations)?, log_std))
     }
 

@@ -236,7 +236,7 @@ fn device_gradient<D: Device>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::{Cpu, Operations, Record, backward};
+    use crate::tensor::{Cpu, Operations, backward};
 
     /// The device's operations are run on the CPU here, which otherwise uses its own loops.
     #[test]
@@ -273,7 +273,7 @@ mod tests {
         let mut tensor = device.vector(&values).unwrap();
         for i in 1..20 {
             let gradient = device.vector(&numbers(i)).unwrap();
-            let loss = parameters.tensor().recorded() * gradient.clone();
+            let loss = parameters.record() * gradient.clone();
             let (_, mut gradients) = backward(loss.sum_all(), "loss").unwrap();
             moment.descend(&mut parameters, &mut gradients, 0.7, 0.9, 1e-2).unwrap();
             descend_on_device(&mut tensor, &gradient, &mut velocity, 0.7, 0.9, 1e-2).unwrap();

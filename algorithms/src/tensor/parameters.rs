@@ -7,7 +7,7 @@ use dfdx::{
     tensor_ops::ReshapeTo,
 };
 
-use super::{Device, Gradients, Tape, Tensor, Vector, device::failed, host};
+use super::{Device, Gradients, Operations, Record, Recording, Tape, Tensor, Vector, device::failed, host};
 use crate::{Checkpoint, Error};
 
 /// A named part of a module's parameters, for example `layer0/weight`.
@@ -132,8 +132,19 @@ impl<D: Device> Parameters<D> {
         }
     }
 
-    /// The values as a tensor on the device. Its gradient is these parameters' gradient.
-    pub fn tensor(&self) -> Vector<D> {
+    /// The values as a tensor on a new tape: a later [`backward`](super::backward) holds these
+    /// parameters' gradient.
+    pub fn record(&self) -> Vector<D, Recording<D>> {
+        self.keyed().recorded()
+    }
+
+    /// The values as a tensor that is a constant in what follows.
+    pub fn constant(&self) -> Vector<D> {
+        self.keyed().detach()
+    }
+
+    /// The values under the identity that gradients are found by.
+    pub(crate) fn keyed(&self) -> Vector<D> {
         let mut tensor = self.tensor.clone();
         if D::ON_HOST {
             tensor.copy_from(&self.values());
@@ -248,7 +259,7 @@ pub(crate) fn load_parts(prefix: &str, parts: &[Part], checkpoint: &Checkpoint) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::{Cpu, Operations, Record, backward};
+    use crate::tensor::{Cpu, backward};
 
     fn example(name: &str) -> Parameters<Cpu> {
         let parts = vec![Part::new("weight", &[2, 2]), Part::new("bias", &[2])];
@@ -296,7 +307,7 @@ mod tests {
     fn a_duplicate_has_values_and_gradients_of_its_own() {
         let original = example("policy");
         let mut copy = original.duplicate("old_policy").unwrap();
-        let loss = original.tensor().recorded() * copy.tensor();
+        let loss = original.record() * copy.constant();
         let (_, mut gradients) = backward(loss.sum_all(), "loss").unwrap();
         assert_eq!(original.gradient(&mut gradients).unwrap(), *copy.values());
         assert_eq!(copy.gradient(&mut gradients).unwrap(), [0.0; 6]);
@@ -310,6 +321,6 @@ mod tests {
         let before = parameters.values();
         parameters.set_values(&[0.0; 6]);
         assert_eq!(before[0], 1.0);
-        assert_eq!(parameters.tensor().to_host(), [0.0; 6]);
+        assert_eq!(parameters.constant().to_host(), [0.0; 6]);
     }
 }
