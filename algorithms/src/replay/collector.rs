@@ -106,7 +106,10 @@ impl Collector {
     /// × features) and random numbers, and writes the actions, on [−1, 1] (copies × width); before
     /// learning starts it is not asked, and actions are uniform.
     ///
-    /// Returns the episodes that ended. Errors are those of the environment.
+    /// Returns the episodes that ended.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when an action is not finite; those of the environment.
     pub fn step(&mut self, act: impl FnOnce(&[f32], &mut Stream, &mut [f32])) -> Result<&[Episode], Error> {
         let state = &mut self.state;
         if state.observations.is_empty() {
@@ -117,6 +120,10 @@ impl Collector {
             uniform(&mut state.action_stream, &mut self.normalised);
         } else {
             act(&state.observations, &mut state.action_stream, &mut self.normalised);
+        }
+        // A diverged policy is the learner's failure, not a mistake of the environment's user.
+        if let Some(&action) = self.normalised.iter().find(|action| !action.is_finite()) {
+            return Err(Error::NonFinite { what: "action", value: f64::from(action), steps: state.steps });
         }
         self.action_box.write(&self.normalised, &mut self.actions);
         self.environment.step(&self.actions, &mut self.step)?;

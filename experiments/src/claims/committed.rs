@@ -5,9 +5,10 @@ use assay_environments::parameters::unknown;
 use super::{Claim, ClaimError};
 
 /// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
-const CLAIMS: [(&str, &str); 2] = [
+const CLAIMS: [(&str, &str); 3] = [
     ("mdpo-off-policy", include_str!("../../claims/mdpo-off-policy.toml")),
     ("sac-pendulum", include_str!("../../claims/sac-pendulum.toml")),
+    ("td3-pendulum", include_str!("../../claims/td3-pendulum.toml")),
 ];
 
 /// The names of all claims, in the order in which they are listed to users.
