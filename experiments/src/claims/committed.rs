@@ -5,8 +5,10 @@ use assay_environments::parameters::unknown;
 use super::{Claim, ClaimError};
 
 /// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
-const CLAIMS: [(&str, &str); 3] = [
+const CLAIMS: [(&str, &str); 5] = [
+    ("mdpo-inner-steps", include_str!("../../claims/mdpo-inner-steps.toml")),
     ("mdpo-off-policy", include_str!("../../claims/mdpo-off-policy.toml")),
+    ("mdpo-on-policy", include_str!("../../claims/mdpo-on-policy.toml")),
     ("sac-pendulum", include_str!("../../claims/sac-pendulum.toml")),
     ("td3-pendulum", include_str!("../../claims/td3-pendulum.toml")),
 ];
