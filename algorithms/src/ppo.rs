@@ -264,14 +264,13 @@ impl<D: Device> Learner for Ppo<D> {
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         self.agent.save(checkpoint)?;
         self.optimiser.save("optimiser", checkpoint)?;
-        checkpoint.put_record("minibatch_order", &self.order)
+        self.order.save(checkpoint)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.agent.load(checkpoint)?;
         self.optimiser.load("optimiser", checkpoint)?;
-        self.order = checkpoint.record("minibatch_order")?;
-        Ok(())
+        self.order.load(checkpoint)
     }
 }
 

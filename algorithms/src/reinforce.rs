@@ -239,15 +239,14 @@ impl<D: Device> Learner for Reinforce<D> {
         self.agent.save(checkpoint)?;
         self.policy_optimiser.save("policy_optimiser", checkpoint)?;
         self.value_optimiser.save("value_optimiser", checkpoint)?;
-        checkpoint.put_record("minibatch_order", &self.order)
+        self.order.save(checkpoint)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.agent.load(checkpoint)?;
         self.policy_optimiser.load("policy_optimiser", checkpoint)?;
         self.value_optimiser.load("value_optimiser", checkpoint)?;
-        self.order = checkpoint.record("minibatch_order")?;
-        Ok(())
+        self.order.load(checkpoint)
     }
 }
 

@@ -295,14 +295,13 @@ impl<D: Device> Learner for Trpo<D> {
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         self.agent.save(checkpoint)?;
         self.value_optimiser.save("value_optimiser", checkpoint)?;
-        checkpoint.put_record("minibatch_order", &self.order)
+        self.order.save(checkpoint)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.agent.load(checkpoint)?;
         self.value_optimiser.load("value_optimiser", checkpoint)?;
-        self.order = checkpoint.record("minibatch_order")?;
-        Ok(())
+        self.order.load(checkpoint)
     }
 }
 

@@ -318,3 +318,42 @@ impl Actions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spaces() -> [Space; 3] {
+        [Space::discrete(3), Space::MultiDiscrete { sizes: vec![2, 3] }, Space::symmetric(2, 1.0)]
+    }
+
+    #[test]
+    fn actions_are_encoded_as_their_raw_forms_are() {
+        let [discrete, multi_discrete, continuous] = spaces();
+        let mut features = [f32::NAN; 3];
+        discrete.encode_action(Action::Discrete(1), &mut features);
+        assert_eq!(features, [0.0, 1.0, 0.0]);
+        let mut features = [f32::NAN; 5];
+        multi_discrete.encode_action(Action::MultiDiscrete(&[1, 2]), &mut features);
+        assert_eq!(features, [0.0, 1.0, 0.0, 0.0, 1.0]);
+        let mut raw = [f32::NAN; 5];
+        multi_discrete.encode(&[1.0, 2.0], &mut raw);
+        assert_eq!(raw, features);
+        let mut features = [f32::NAN; 2];
+        continuous.encode_action(Action::Continuous(&[0.5, -2.0]), &mut features);
+        assert_eq!(features, [0.5, -2.0]);
+    }
+
+    #[test]
+    fn a_buffer_fits_the_space_and_the_count_that_it_was_made_for_and_no_other() {
+        for (i, space) in spaces().iter().enumerate() {
+            for (j, other) in spaces().iter().enumerate() {
+                assert_eq!(space.check_buffer(&Actions::zeros(other, 4), 4).is_ok(), i == j);
+            }
+            let message = space.check_buffer(&Actions::zeros(space, 4), 5).unwrap_err().to_string();
+            assert!(message.contains("actions has 4 elements; 5 are needed"), "{message}");
+        }
+        let wider = Actions::zeros(&Space::symmetric(3, 1.0), 4);
+        assert!(Space::symmetric(2, 1.0).check_buffer(&wider, 4).is_err());
+    }
+}

@@ -269,14 +269,16 @@ impl<D: Device> Learner for OnPolicyMdpo<D> {
         self.agent.save(checkpoint)?;
         self.policy_optimiser.save("policy_optimiser", checkpoint)?;
         self.value_optimiser.save("value_optimiser", checkpoint)?;
-        checkpoint.put_record("progress", &(self.iteration, &self.order))
+        self.order.save(checkpoint)?;
+        checkpoint.put_record("iteration", &self.iteration)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.agent.load(checkpoint)?;
         self.policy_optimiser.load("policy_optimiser", checkpoint)?;
         self.value_optimiser.load("value_optimiser", checkpoint)?;
-        (self.iteration, self.order) = checkpoint.record("progress")?;
+        self.order.load(checkpoint)?;
+        self.iteration = checkpoint.record("iteration")?;
         Ok(())
     }
 }

@@ -132,7 +132,7 @@ impl<D: Device> ActorCritic<D> {
     /// Fills the rollout: the policy acts, the value function judges, advantages are estimated.
     ///
     /// # Errors
-    /// Those of the environment; [`Error::NonFinite`] when a value is not finite.
+    /// Those of the environment.
     pub fn collect(&mut self) -> Result<(), Error> {
         let ActorCritic { collector, rollout, policy, value, .. } = self;
         collector.collect(policy, rollout)?;

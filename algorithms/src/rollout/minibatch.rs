@@ -2,12 +2,12 @@
 
 use assay_environments::random::{Seed, Stream};
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
 
-use super::{Rollout, standardise};
+use super::Rollout;
+use crate::{Checkpoint, Error};
 
 /// The order in which the rows of a rollout are visited.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct MinibatchOrder {
     rows: Vec<usize>,
     stream: Stream,
@@ -21,8 +21,27 @@ impl MinibatchOrder {
 
     /// A new uniformly random order, in parts of `size` rows; the last part may be smaller.
     pub fn shuffled(&mut self, size: usize) -> std::slice::Chunks<'_, usize> {
+        // From the same start every time, so that the generator is all there is to save.
+        self.rows.iter_mut().enumerate().for_each(|(i, row)| *row = i);
         self.rows.shuffle(&mut self.stream);
         self.rows.chunks(size)
+    }
+
+    /// Stores the generator's state.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it cannot be stored.
+    pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
+        checkpoint.put_record("minibatch_order", &self.stream)
+    }
+
+    /// Puts a saved state back.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is absent or cannot be read.
+    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.stream = checkpoint.record("minibatch_order")?;
+        Ok(())
     }
 }
 
@@ -55,11 +74,6 @@ impl Minibatch {
         gather(&rollout.advantages, 1, rows, &mut self.advantages);
         gather(&rollout.returns, 1, rows, &mut self.returns);
         gather(&rollout.values, 1, rows, &mut self.values);
-    }
-
-    /// Standardises the advantages over these rows alone.
-    pub fn standardise_advantages(&mut self) {
-        standardise(&mut self.advantages);
     }
 }
 

@@ -248,23 +248,29 @@ impl Collector {
     }
 
     /// Writes the complete state under `collector/`.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] or [`Error::Checkpoint`] when something cannot be stored.
     pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         checkpoint.put_record("collector/environment", &self.environment.snapshot()?)?;
         checkpoint.put_record("collector/state", &self.state)
     }
 
     /// Puts a saved state back.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] or [`Error::Checkpoint`] when something is absent or does not fit;
+    /// nothing is changed then.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let snapshot: Vec<u8> = checkpoint.record("collector/environment")?;
         let state: State = checkpoint.record("collector/state")?;
         let expected = self.step.observations.len();
-        if !state.observations.is_empty() && state.observations.len() != expected {
-            return Err(Error::Checkpoint {
-                reason: format!(
-                    "its observations are {} numbers; {expected} are needed",
-                    state.observations.len()
-                ),
-            });
+        let started = !state.observations.is_empty();
+        if started && state.observations.len() != expected
+            || !state.normalisation.has_form_of(&self.state.normalisation)
+        {
+            let reason = "its observations or their normalisation have another form".into();
+            return Err(Error::Checkpoint { reason });
         }
         self.environment.restore(&snapshot)?;
         self.state = state;

@@ -39,6 +39,13 @@ impl Normalisation {
         }
     }
 
+    /// Whether the other one is for as many copies and features, and is on and off for the same.
+    pub(super) fn has_form_of(&self, other: &Self) -> bool {
+        let observations = |n: &Self| n.observations.as_ref().map(RunningStatistics::width);
+        let rewards = |n: &Self| n.rewards.as_ref().map(|r| (r.returns.len(), r.statistics.width()));
+        observations(self) == observations(other) && rewards(self) == rewards(other)
+    }
+
     /// Takes new observations (rows × features) into the statistics.
     pub fn observe(&mut self, observations: &[f32]) {
         if let Some(statistics) = &mut self.observations {
