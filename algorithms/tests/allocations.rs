@@ -3,13 +3,15 @@
 
 use assay_algorithms::{
     networks::{DenseConfig, DenseStack, Ensemble},
+    on_policy::{ActorCritic, Settings},
     optimisers::{Adam, AdamConfig, Sgd, SgdConfig},
+    policies::NetworkConfig,
     tensor::{
         Cpu, Device, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, ScalarOperations,
         VectorOperations, backward,
     },
 };
-use assay_environments::random::Seed;
+use assay_environments::{catalogue::make, random::Seed};
 
 const BATCH: usize = 64;
 const OBSERVATION: usize = 11;
@@ -138,4 +140,22 @@ fn a_ppo_sized_update_allocates_a_constant_number_of_times() {
     assert_eq!(first, second, "the number does not grow");
     println!("{first} allocations in a PPO-sized update");
     assert!(first <= 100, "{first} allocations");
+}
+
+#[test]
+fn collecting_a_rollout_allocates_nothing() {
+    // Episodes of a fixed length: what grows with the number of episodes has grown by the third.
+    for environment in ["Pendulum-v1", "Acrobot-v1"] {
+        let environment = make(environment, &toml::Table::new(), 4, Seed::new(0)).unwrap();
+        let settings = Settings {
+            steps: 1000,
+            discount: 0.99,
+            lambda: 0.95,
+            normalise_observations: true,
+            normalise_rewards: true,
+            network: &NetworkConfig::default(),
+        };
+        let mut agent = ActorCritic::new(settings, environment, Seed::new(0), Cpu::open().unwrap()).unwrap();
+        assert_eq!(allocations(|| agent.collect().unwrap()), 0);
+    }
 }

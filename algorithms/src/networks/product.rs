@@ -3,8 +3,9 @@
 //! A tile of the result is kept in registers while it runs along the inner dimension: each step
 //! takes one packed line of the right operand and one number per row of the left. The right operand
 //! is packed panel by panel into a buffer of the caller's, so that a product allocates nothing. The
-//! instruction set is detected at run time. Sums run in a fixed order: the same operands give the
-//! same bits on one machine.
+//! instruction set is detected at run time. Every entry is summed in the order of the inner
+//! dimension, whatever the tile: the same row gives the same bits in any batch, on one kind of
+//! processor.
 //!
 //! It is written here because a general library is no faster at these sizes, is called through raw
 //! pointers, and allocates in every product.

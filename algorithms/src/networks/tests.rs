@@ -213,7 +213,7 @@ fn tangents_agree_with_finite_differences_and_are_adjoint_to_the_pullback() {
 }
 
 #[test]
-fn rows_are_independent_of_what_else_is_in_the_batch() {
+fn rows_are_independent_of_what_else_is_in_the_batch_to_the_last_bit() {
     let device = Cpu::open().unwrap();
     for (config, members) in cases().filter(|(_, members)| members.is_none()) {
         let (network, mut rng) = network(&device, &config, members);
@@ -222,7 +222,7 @@ fn rows_are_independent_of_what_else_is_in_the_batch() {
         network.infer(&rows, &mut together);
         for (row, expected) in rows.chunks_exact(INPUTS).zip(together.chunks_exact(OUTPUTS)) {
             network.infer(row, &mut alone);
-            assert_close("row", &alone, expected, 1e-6);
+            assert_eq!(alone, expected, "{config:?}");
         }
     }
 }

@@ -28,6 +28,7 @@ use assay_environments::random::Stream;
 use rand::Rng;
 use rand_distr::StandardNormal;
 
+use super::DiagonalGaussian;
 use crate::tensor::{Device, Matrix, MatrixOperations, NoTape, Operations, Tape, Vector, shape};
 
 /// The smallest log standard deviation; the raw output is clipped to it.
@@ -75,12 +76,10 @@ impl<D: Device, T: Tape<D>> SquashedGaussian<D, T> {
     }
 
     /// KL(`fixed`, self) in closed form: (rows). Squashing is invertible, so it is the divergence of
-    /// the Gaussians, Σᵢ [log(σᵢ/σ̂ᵢ) + (σ̂ᵢ² + (μᵢ − μ̂ᵢ)²)/(2σᵢ²) − ½] with hats for `fixed`.
+    /// the Gaussians.
     pub fn kl_from(self, fixed: &SquashedGaussian<D>) -> Vector<D, T> {
-        let log_ratio = self.log_std.branch() - fixed.log_std.clone();
-        let distance = (self.mean - fixed.mean.clone()).square() * (self.log_std * -2.0).exp();
-        let spread = (log_ratio.branch() * -2.0).exp();
-        ((distance + spread - 1.0) * 0.5 + log_ratio).sum_columns()
+        let fixed = DiagonalGaussian { mean: fixed.mean.clone(), log_std: fixed.log_std.clone() };
+        DiagonalGaussian { mean: self.mean, log_std: self.log_std }.kl_from(&fixed)
     }
 
     /// Draws one action per row by reparametrisation: `noise` (rows × width) is standard normal.
