@@ -92,7 +92,7 @@ impl FolderArguments {
                 return Err(Error::parameter("--against")(error));
             }
             // The sort is stable: the others keep their order.
-            groups.sort_by_key(|group| (group.experiment.clone(), group.label != *against));
+            groups.sort_by_key(|group| (group.folder.clone(), group.label != *against));
         }
         groups.iter().filter_map(Group::missing).for_each(|missing| eprintln!("{missing}"));
         groups.retain(|group| !group.finished.is_empty());

@@ -37,7 +37,7 @@ pub enum Ending {
     Failed(Failure),
     /// The run was stopped and can be resumed.
     Stopped {
-        /// Environment steps taken so far.
+        /// Environment steps taken so far; zero where the stop came before the run was even opened.
         steps: u64,
     },
 }
@@ -110,8 +110,8 @@ struct Progress {
 /// Starts or resumes `run` in `folder` and drives it to its end, or until it is told to stop.
 ///
 /// A run that is finished or has failed is left alone. An error of the learner or its environment
-/// is the run's own end and recorded as a failure; an error of the file system is returned, and
-/// the run can be resumed.
+/// is the run's own end and recorded as a failure; an error of the file system or of the device is
+/// returned, and the run can be resumed.
 pub fn drive(run: &Run, folder: &Path, conditions: &Conditions<'_>) -> Result<Ending, Error> {
     drive_in(run, || run.environment(&run.title()), folder, conditions)
 }
@@ -129,6 +129,7 @@ pub fn drive_in(
     let ending = match folder.status()? {
         Status::Finished(summary) => Ending::Finished(summary),
         Status::Failed(failure) if !conditions.retry_failed => Ending::Failed(failure),
+        _ if conditions.stop.load(Ordering::Relaxed) => Ending::Stopped { steps: 0 },
         Status::Failed(_) | Status::Unfinished => {
             folder.remove_failure()?;
             match Driver::open(run, environment()?, &folder, conditions)?.go_on() {
@@ -346,7 +347,12 @@ impl<'a> Driver<'a> {
         self.conditions.observer.observe(self.run, event);
     }
 
+    /// An error of the learner is the run's end, since it would come again. A device that fails (it
+    /// may be out of memory, or gone) is no fault of the run.
     fn failure(&self, error: assay_algorithms::Error) -> Interruption {
+        if let assay_algorithms::Error::Device { .. } = error {
+            return Interruption::Error(Error::algorithm(self.run.title())(error));
+        }
         Interruption::Failure(Failure { error: error.to_string(), steps: self.learner.steps() })
     }
 

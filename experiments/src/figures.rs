@@ -7,7 +7,7 @@ use assay_plots::{Axis, Curves, Figure, Interval, Intervals, Mark, Numbers, Pane
 
 use crate::{
     Error,
-    results::{Group, Measure},
+    results::{Experiment, Group, Measure, by_experiment},
     statistics::{
         Aggregate, Bootstrap, Estimate, Scores, performance_profile, probability_of_improvement_interval,
     },
@@ -41,26 +41,27 @@ pub fn figure(
             labels.push(&group.label);
         }
     }
-    let experiments: Vec<&[Group]> = groups.chunk_by(|a, b| a.experiment == b.experiment).collect();
-    let panel = |groups: &[Group]| -> Result<Panel, Error> {
+    let experiments = by_experiment(groups);
+    let panel = |experiment: &Experiment<'_>| -> Result<Panel, Error> {
+        let groups = experiment.groups;
         let plot: Plot = match kind {
             Kind::Curves => curves(groups)?.into(),
             Kind::Scores => scores(groups, measure)?.into(),
             Kind::Profiles => profiles(groups, measure)?.into(),
             Kind::Improvement => improvement(groups, measure, larger_is_better)?.into(),
         };
-        Ok(Panel::new(title(groups, &experiments), plot))
+        Ok(Panel::new(title(experiment, &experiments), plot))
     };
-    let panels = experiments.iter().map(|groups| panel(groups)).collect::<Result<_, _>>()?;
+    let panels = experiments.iter().map(panel).collect::<Result<_, _>>()?;
     Ok(Figure::new(panels).ordered(labels))
 }
 
 /// The environment's name, where it tells the experiment from the others; else the experiment's.
-fn title<'a>(groups: &'a [Group], experiments: &[&[Group]]) -> &'a str {
-    let first = &groups[0];
-    let same = |group: &Group| group.environment == first.environment;
-    let with_it = experiments.iter().filter(|groups| groups.iter().any(same)).count();
-    if with_it == 1 && groups.iter().all(same) { &first.environment } else { &first.experiment }
+fn title<'a>(experiment: &'a Experiment<'_>, experiments: &[Experiment<'_>]) -> &'a str {
+    let environment = &experiment.groups[0].environment;
+    let same = |group: &Group| group.environment == *environment;
+    let with_it = experiments.iter().filter(|other| other.groups.iter().any(same)).count();
+    if with_it == 1 && experiment.groups.iter().all(same) { environment } else { &experiment.title }
 }
 
 /// Enough for the eye, and quick.

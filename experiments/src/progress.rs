@@ -58,9 +58,9 @@ impl Observer for Lines {
         let (tally, last) = &mut *state;
         let started = tally.has_started(run);
         tally.note(run, &event);
-        // Of what was finished before, nobody needs to hear again.
+        // Of what was finished before, or never begun, nobody needs to hear.
         if let Event::Ended(ending) = event
-            && (started || !matches!(ending, Ending::Finished(_)))
+            && (started || matches!(ending, Ending::Failed(_)))
         {
             eprintln!("{}: {}", run.title(), describe(ending));
         }

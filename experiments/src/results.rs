@@ -14,6 +14,8 @@ use crate::{
 /// The runs of one algorithm in one experiment, by seed.
 #[derive(Clone, Debug)]
 pub struct Group {
+    /// The experiment's folder.
+    pub folder: PathBuf,
     /// The experiment's name.
     pub experiment: String,
     /// The algorithm's label.
@@ -68,39 +70,60 @@ impl Measure {
     }
 }
 
+/// The groups of one experiment.
+pub(crate) struct Experiment<'a> {
+    /// Its name, or its folder where several have the same name.
+    pub(crate) title: String,
+    pub(crate) groups: &'a [Group],
+}
+
+/// `groups`, which stand together by experiment, as experiments.
+pub(crate) fn by_experiment(groups: &[Group]) -> Vec<Experiment<'_>> {
+    let experiments: Vec<&[Group]> = groups.chunk_by(|a, b| a.folder == b.folder).collect();
+    let title = |first: &Group| {
+        let same_name = experiments.iter().filter(|groups| groups[0].experiment == first.experiment);
+        if same_name.count() == 1 { first.experiment.clone() } else { first.folder.display().to_string() }
+    };
+    experiments.iter().map(|groups| Experiment { title: title(&groups[0]), groups }).collect()
+}
+
 /// A table of `groups`, which stand together by experiment: one block of rows each, whose first
 /// algorithm the others are compared with. Errors as reading the records does.
 pub fn table(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Result<Table, Error> {
     let mut table = Table::new(Bootstrap::default());
-    for groups in groups.chunk_by(|a, b| a.experiment == b.experiment) {
+    for experiment in by_experiment(groups) {
+        let Experiment { title, groups } = experiment;
         let scores = groups.iter().map(|group| group.scores(measure)).collect::<Result<Vec<Scores>, _>>()?;
         let labels = groups.iter().map(|group| group.label.as_str());
         let algorithms: Vec<(&str, &Scores)> = labels.zip(&scores).collect();
-        let title = format!("{}, {}", groups[0].experiment, measure.name());
+        let title = format!("{title}, {}", measure.name());
         table.add(&title, larger_is_better, &algorithms)?;
     }
     Ok(table)
 }
 
-/// The runs in `folders`, grouped by experiment and label, both in alphabetical order. Errors when
-/// a folder cannot be read, holds no runs, a seed is there twice, or runs of one label differ in
-/// more than their seed.
+/// The runs in `folders`, grouped by experiment and label, both in alphabetical order. Runs of
+/// experiments of the same name in different folders are never mixed. Errors when a folder cannot
+/// be read, holds no runs, a seed is there twice, or runs of one label differ in more than their
+/// seed.
 pub fn groups(folders: &[PathBuf]) -> Result<Vec<Group>, Error> {
-    let mut groups: BTreeMap<(String, String), Vec<Record>> = BTreeMap::new();
+    let mut groups: BTreeMap<(PathBuf, String), Vec<Record>> = BTreeMap::new();
     for folder in folders {
         let found = records::find_runs(folder)?;
         if found.is_empty() {
             return Err(Error::Records(format!("there are no runs in {}", folder.display())));
         }
         for record in found {
-            let key = (record.run.experiment.clone(), record.run.label.clone());
+            // <experiment>/<label>/<seed>
+            let experiment = record.folder.ancestors().nth(2).unwrap_or(&record.folder).to_owned();
+            let key = (experiment, record.run.label.clone());
             groups.entry(key).or_default().push(record);
         }
     }
-    groups.into_iter().map(|((experiment, label), records)| group(experiment, label, records)).collect()
+    groups.into_iter().map(|((folder, label), records)| group(folder, label, records)).collect()
 }
 
-fn group(experiment: String, label: String, mut records: Vec<Record>) -> Result<Group, Error> {
+fn group(folder: PathBuf, label: String, mut records: Vec<Record>) -> Result<Group, Error> {
     records.sort_by_key(|record| record.run.seed);
     let same_seed = records.windows(2).find(|pair| pair[0].run.seed == pair[1].run.seed);
     if let Some([first, second]) = same_seed {
@@ -119,7 +142,8 @@ fn group(experiment: String, label: String, mut records: Vec<Record>) -> Result<
     }
     let environment = first.run.environment.name.clone();
     let mut group = Group {
-        experiment,
+        folder,
+        experiment: first.run.experiment.clone(),
         label,
         environment,
         finished: Vec::new(),

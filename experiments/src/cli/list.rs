@@ -12,7 +12,10 @@ use clap::Args;
 use toml::{Table, Value};
 
 use super::{Done, columns};
-use crate::{Error, results};
+use crate::{
+    Error,
+    results::{self, Experiment},
+};
 
 /// Lists experiments and how far their runs are.
 #[derive(Args)]
@@ -28,18 +31,21 @@ impl List {
         let header =
             ["experiment", "algorithm", "environment", "finished", "failed", "to resume", "mean return"];
         let mut rows = vec![header.map(str::to_owned)];
-        for group in results::groups(&self.folders)? {
-            let returns = group.finished.iter().map(|(_, summary)| summary.evaluation.mean_reward);
-            let mean = returns.sum::<f64>() / group.finished.len() as f64;
-            rows.push([
-                group.experiment,
-                group.label,
-                group.environment,
-                group.finished.len().to_string(),
-                group.failed.len().to_string(),
-                group.unfinished.len().to_string(),
-                if mean.is_nan() { String::new() } else { format!("{mean:.1}") },
-            ]);
+        let groups = results::groups(&self.folders)?;
+        for Experiment { title, groups } in results::by_experiment(&groups) {
+            for group in groups {
+                let returns = group.finished.iter().map(|(_, summary)| summary.evaluation.mean_reward);
+                let mean = returns.sum::<f64>() / group.finished.len() as f64;
+                rows.push([
+                    title.clone(),
+                    group.label.clone(),
+                    group.environment.clone(),
+                    group.finished.len().to_string(),
+                    group.failed.len().to_string(),
+                    group.unfinished.len().to_string(),
+                    if mean.is_nan() { String::new() } else { format!("{mean:.1}") },
+                ]);
+            }
         }
         print!("{}", columns(&rows));
         Ok(Done::All)

@@ -59,8 +59,7 @@ impl Run {
         let experiment = Experiment::read(&self.experiment, &overrides)?;
         let records = schedule::prepare(experiment.runs()?, &self.root)?;
         eprintln!("{experiment}");
-        let resume = format!("assay resume {}", self.root.join(&experiment.name).display());
-        go(&records, &self.session, &resume)
+        go(&records, &self.session, &self.root.join(&experiment.name).display().to_string())
     }
 }
 
@@ -71,21 +70,24 @@ impl Resume {
             records.extend(find_runs(folder)?);
         }
         let folders: Vec<String> = self.folders.iter().map(|folder| folder.display().to_string()).collect();
+        let folders = folders.join(" ");
         if records.is_empty() {
-            return Err(Error::Records(format!("there are no runs in {}", folders.join(", "))));
+            return Err(Error::Records(format!("there are no runs in {folders}")));
         }
-        go(&records, &self.session, &format!("assay resume {}", folders.join(" ")))
+        go(&records, &self.session, &folders)
     }
 }
 
-fn go(records: &[Record], arguments: &SessionArguments, resume: &str) -> Result<Done, Error> {
+fn go(records: &[Record], arguments: &SessionArguments, folders: &str) -> Result<Done, Error> {
     let outcome = arguments.session().drive(records)?;
     for error in &outcome.errors {
         eprintln!("error: {error}");
     }
     eprintln!("{outcome}");
     if outcome.stopped > 0 || !outcome.errors.is_empty() {
-        eprintln!("resume with: {resume}");
+        eprintln!("resume with: assay resume {folders}");
+    } else {
+        eprintln!("compare with: assay compare {folders}");
     }
     Ok(if !outcome.errors.is_empty() || outcome.failed > 0 {
         Done::WithFailures

@@ -105,8 +105,8 @@ pub struct Record {
 /// cannot be read or a configuration is damaged or of another version.
 pub fn find_runs(folder: &Path) -> Result<Vec<Record>, Error> {
     let mut folders = Vec::new();
-    // <root>/<experiment>/<label>/<seed>: no run is deeper.
-    collect(folder, 3, &mut folders)?;
+    // <runs>/<root>/<experiment>/<label>/<seed>: no run is deeper.
+    collect(folder, 4, &mut folders)?;
     folders.sort();
     let record = |folder: PathBuf| Run::read(&folder.join(CONFIG)).map(|run| Record { folder, run });
     folders.into_iter().map(record).collect()
