@@ -40,46 +40,8 @@ const QUICK: [&str; 2] = [
     "#,
 ];
 
-/// In the size of the claims.
-const FULL: [&str; 2] = [
-    r#"
-        name = "on-policy-cartpole"
-        seeds = 30
-        budget = 100_000
-        environment = { name = "CartPole-v1", copies = 8 }
-
-        [[algorithm]]
-        name = "mdpo-on-policy"
-        label = "MDPO (on-policy)"
-        parameters = { steps = 64, learning_rate = 1e-3, value_learning_rate = 1e-3, total_steps = 100_000 }
-
-        [[algorithm]]
-        name = "ppo"
-        label = "PPO"
-        parameters = { steps = 64, learning_rate = 1e-3, total_steps = 100_000 }
-
-        [[algorithm]]
-        name = "trpo"
-        label = "TRPO"
-        parameters = { steps = 64 }
-    "#,
-    r#"
-        name = "off-policy-pendulum"
-        seeds = 30
-        budget = 20_000
-        environment = { name = "Pendulum-v1" }
-
-        [[algorithm]]
-        name = "mdpo-off-policy"
-        label = "MDPO (off-policy)"
-        parameters = { hidden = [64, 64], learning_starts = 500, learning_rate = 1e-3, total_steps = 20_000 }
-
-        [[algorithm]]
-        name = "sac"
-        label = "SAC"
-        parameters = { hidden = [64, 64], learning_starts = 500, learning_rate = 1e-3 }
-    "#,
-];
+/// The claims of the paper.
+const FULL: [&str; 3] = ["mdpo-on-policy", "mdpo-off-policy", "mdpo-inner-steps"];
 
 fn main() -> std::process::ExitCode {
     let about =

@@ -4,7 +4,7 @@
 //! is done, 1 on an error, 2 on a mistake in the arguments, 130 when stopped by Ctrl-C.
 
 mod bench;
-mod claim;
+pub(crate) mod claim;
 mod compare;
 mod list;
 mod plot;
@@ -43,7 +43,7 @@ enum Command {
 }
 
 /// Whether a command has done all that it was asked for.
-enum Done {
+pub(crate) enum Done {
     /// All of it.
     All,
     /// Some runs failed; their records say why.
@@ -129,6 +129,11 @@ pub fn main() -> ExitCode {
         Command::Environments(command) => command.execute(),
         Command::Algorithms(command) => command.execute(),
     };
+    exit_code(result)
+}
+
+/// What the process ends with; an error is said on standard error.
+pub(crate) fn exit_code(result: Result<Done, Error>) -> ExitCode {
     match result {
         Ok(Done::All) => ExitCode::SUCCESS,
         Ok(Done::WithFailures) => ExitCode::FAILURE,

@@ -1,6 +1,7 @@
 //! What the examples share: from a few experiments to a table and a figure with one command.
 //!
-//! An example is its experiments, as TOML, and a call of [`Demonstration::main`]:
+//! An example is its experiments, as TOML, the claims that they are a foretaste of, and a call of
+//! [`Demonstration::main`]:
 //!
 //! ```no_run
 //! use assay_experiments::demonstration::Demonstration;
@@ -16,7 +17,7 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     let about = "Random actions on CartPole";
-//!     Demonstration { name: "random", about, quick: &[CARTPOLE], full: &[CARTPOLE] }.main()
+//!     Demonstration { name: "random", about, quick: &[CARTPOLE], full: &["sac-pendulum"] }.main()
 //! }
 //! ```
 
@@ -31,7 +32,8 @@ use std::{
 use clap::{Args, Command, FromArgMatches};
 
 use crate::{
-    Error,
+    Error, claims,
+    cli::{Done, claim::Attempt, exit_code},
     experiment::Experiment,
     figures::{self, Kind},
     records::files::write_atomically,
@@ -39,7 +41,7 @@ use crate::{
     schedule::{self, Session},
 };
 
-/// An example: experiments in two sizes.
+/// An example: a few experiments, and the claims that say it properly.
 #[derive(Clone, Copy, Debug)]
 pub struct Demonstration {
     /// The example's name, as `cargo run --example` takes it.
@@ -49,7 +51,7 @@ pub struct Demonstration {
     /// Experiments as TOML that together take about two minutes on two cores. The first algorithm
     /// of each is the one that the others are compared with.
     pub quick: &'static [&'static str],
-    /// The same experiments in the size that a conclusion may rest on.
+    /// The names of the claims that `--full` runs, exactly as `assay claim` does.
     pub full: &'static [&'static str],
 }
 
@@ -62,10 +64,12 @@ struct Arguments {
     /// first experiment that can act in it.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// As many steps and seeds as a conclusion may rest on; takes long.
-    #[arg(long)]
+    /// Runs or resumes the claims behind the example instead, as `assay claim` does, with the
+    /// environments, seeds and budgets that they say; takes hours.
+    #[arg(long, conflicts_with_all = ["seeds", "environment", "overrides"])]
     full: bool,
     /// Goes on with what is in the output folder (by default the last one) instead of starting anew.
+    /// Claims always do.
     #[arg(long)]
     resume: bool,
     /// Where the networks live: cpu or cuda.
@@ -74,12 +78,19 @@ struct Arguments {
     /// Runs that are computed at the same time; default: one per processor.
     #[arg(long)]
     threads: Option<NonZeroUsize>,
-    /// The folder for records, table and figure; default: a new one under `runs`.
+    /// The folder for records, table and figure; default: a new one under `runs`, and for claims
+    /// `runs` itself.
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
     /// Changes a field of the experiments, as `assay run --set` does.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     overrides: Vec<String>,
+}
+
+impl Arguments {
+    fn session(&self) -> Session {
+        Session { threads: self.threads, retry_failed: false }
+    }
 }
 
 impl Demonstration {
@@ -96,8 +107,10 @@ impl Demonstration {
             .version(crate::run::CODE_VERSION)
             .after_help(format!(
                 "Examples:\n  cargo run --example {0}\n  cargo run --example {0} -- --seeds 10 --threads 4\n  \
-                 cargo run --example {0} -- --resume",
-                self.name
+                 cargo run --example {0} -- --resume\n  cargo run --example {0} -- --full\n\n\
+                 Claims behind it: {1}",
+                self.name,
+                self.full.join(", ")
             ));
         let arguments = command.try_get_matches_from(arguments).and_then(|m| Arguments::from_arg_matches(&m));
         let arguments = match arguments {
@@ -108,18 +121,29 @@ impl Demonstration {
                 return ExitCode::from(error.exit_code() as u8);
             }
         };
-        match self.demonstrate(&arguments) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        }
+        exit_code(if arguments.full { self.conclude(&arguments) } else { self.demonstrate(&arguments) })
     }
 
-    /// Whether everything was run and shown.
-    fn demonstrate(&self, arguments: &Arguments) -> Result<bool, Error> {
+    /// Runs or resumes the claims, one after the other.
+    fn conclude(&self, arguments: &Arguments) -> Result<Done, Error> {
+        let device: Vec<String> = arguments.device.iter().map(|device| format!("device={device}")).collect();
+        let root = arguments.output.as_deref().unwrap_or(Path::new("runs"));
+        let attempt = Attempt { overrides: &device, root, session: arguments.session(), publish: None };
+        let mut line = self.line(arguments);
+        arguments.output.iter().for_each(|output| line.push_str(&format!(" --output {}", output.display())));
+        let mut all = Done::All;
+        for name in self.full {
+            match attempt.conclude(&claims::find(name)?, &line)? {
+                Done::All => {}
+                Done::WithFailures => all = Done::WithFailures,
+                Done::Stopped => return Ok(Done::Stopped),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Runs the experiments and shows what comes of them.
+    fn demonstrate(&self, arguments: &Arguments) -> Result<Done, Error> {
         let experiments = self.experiments(arguments)?;
         let output = self.output(arguments)?;
         let mut runs = Vec::new();
@@ -128,17 +152,16 @@ impl Demonstration {
             runs.extend(experiment.runs()?);
         }
         let records = schedule::prepare(runs, &output)?;
-        let session = Session { threads: arguments.threads, retry_failed: false };
-        let outcome = session.drive(&records)?;
+        let outcome = arguments.session().drive(&records)?;
         outcome.errors.iter().for_each(|error| eprintln!("error: {error}"));
         eprintln!("{outcome}\n");
         if outcome.stopped > 0 || !outcome.errors.is_empty() {
             let line = self.line(arguments);
             eprintln!("resume with: {line} --resume --output {}", output.display());
-            return Ok(false);
+            return Ok(if outcome.errors.is_empty() { Done::Stopped } else { Done::WithFailures });
         }
         self.show(arguments, &experiments, &output)?;
-        Ok(outcome.failed == 0)
+        Ok(if outcome.failed == 0 { Done::All } else { Done::WithFailures })
     }
 
     /// The experiments with what the arguments change.
@@ -146,9 +169,8 @@ impl Demonstration {
         let mut overrides = arguments.overrides.clone();
         overrides.extend(arguments.seeds.as_deref().map(schedule::seeds_override));
         overrides.extend(arguments.device.iter().map(|device| format!("device={device}")));
-        let texts = if arguments.full { self.full } else { self.quick };
         let read = |overrides: &[String]| {
-            texts.iter().map(|text| Experiment::parse(text, self.name, overrides)).collect::<Vec<_>>()
+            self.quick.iter().map(|text| Experiment::parse(text, self.name, overrides)).collect::<Vec<_>>()
         };
         let own: Vec<Experiment> = read(&overrides).into_iter().collect::<Result<_, _>>()?;
         let Some(name) = &arguments.environment else { return Ok(own) };

@@ -1,15 +1,16 @@
 //! From a claim to its verdict: the runs behind it, look by look.
 
-use std::{fmt::Write, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error,
-    claims::{Claim, Judgement, Metric, Verdict},
+    Error, Run,
+    claims::{Claim, Judgement, Task, Verdict},
     experiment::Experiment,
-    records::{self, files::write_atomically},
-    results::{self, Group, Measure},
+    records,
+    report::Report,
+    results::{self, Group},
     run::CODE_VERSION,
     schedule::{self, Outcome, Session},
     statistics::{Bootstrap, Scores},
@@ -32,7 +33,7 @@ pub struct Published {
 #[derive(Debug)]
 pub enum Progress {
     /// All runs of the looks that were needed are finished.
-    Judged(Published),
+    Judged(Report),
     /// Runs were stopped or interrupted; they can be resumed.
     Stopped(Outcome),
 }
@@ -42,114 +43,94 @@ pub enum Progress {
 /// that leaves out runs would not be one.
 ///
 /// `overrides` change every experiment of the claim, for a quick try; what is judged then is not
-/// the claim any more, and no verdict is written.
+/// the claim any more.
 pub fn judge(claim: &Claim, overrides: &[String], root: &Path, session: &Session) -> Result<Progress, Error> {
     for (look, &seeds) in claim.seeds.iter().enumerate() {
-        let outcome = run_look(claim, seeds, overrides, root, session)?;
+        let runs = experiments(claim, seeds, overrides)?;
+        let runs = runs.iter().map(Experiment::runs).collect::<Result<Vec<_>, _>>()?.concat();
+        let outcome = session.drive(&schedule::prepare(runs, root)?)?;
         if outcome.stopped > 0 || !outcome.errors.is_empty() {
             return Ok(Progress::Stopped(outcome));
         }
-        let judgement = judge_look(claim, seeds, root)?;
-        if judgement.verdict != Verdict::Undecided || look + 1 == claim.seeds.len() {
-            let published = Published {
-                claim: claim.name.clone(),
-                statement: claim.statement.clone(),
-                code: CODE_VERSION.to_owned(),
-                judgement,
-            };
-            if overrides.is_empty() {
-                let path = root.join(format!("{}.json", claim.name));
-                let mut bytes =
-                    serde_json::to_vec_pretty(&published).map_err(|e| Error::damaged(&path, e))?;
-                bytes.push(b'\n');
-                write_atomically(&path, &bytes)?;
-            }
-            return Ok(Progress::Judged(published));
+        let report = judge_look(claim, seeds, overrides, root)?;
+        if report.published().judgement.verdict != Verdict::Undecided || look + 1 == claim.seeds.len() {
+            return Ok(Progress::Judged(report));
         }
     }
     Err(Error::Records(format!("the claim {} has no looks", claim.name)))
 }
 
-fn experiment(claim: &Claim, task: usize, seeds: usize, overrides: &[String]) -> Result<Experiment, Error> {
-    let experiment = claim.experiment(task, seeds)?;
-    if overrides.is_empty() {
-        return Ok(experiment);
-    }
-    Experiment::parse(&experiment.to_toml(), &format!("claim {}", claim.name), overrides)
-}
-
-fn run_look(
-    claim: &Claim,
-    seeds: usize,
-    overrides: &[String],
-    root: &Path,
-    session: &Session,
-) -> Result<Outcome, Error> {
-    let mut runs = Vec::new();
-    for task in 0..claim.tasks.len() {
-        runs.extend(experiment(claim, task, seeds, overrides)?.runs()?);
-    }
-    session.drive(&schedule::prepare(runs, root)?)
-}
-
-/// The verdict after `seeds` seeds from the records under `root`.
-fn judge_look(claim: &Claim, seeds: usize, root: &Path) -> Result<Judgement, Error> {
-    let tasks: Vec<Vec<Group>> = (0..claim.tasks.len())
-        .map(|task| results::groups(&[root.join(claim.experiment(task, seeds)?.name)]))
+/// Judges the claim after the look with `seeds` seeds from finished runs under `root` alone.
+/// Errors when a run is missing, failed, or another one than the claim asks for.
+pub fn judge_look(claim: &Claim, seeds: usize, overrides: &[String], root: &Path) -> Result<Report, Error> {
+    let tasks: Vec<Vec<Group>> = experiments(claim, seeds, overrides)?
+        .iter()
+        .map(|experiment| gather(experiment, root))
         .collect::<Result<_, Error>>()?;
-    let scores = |label: &str| -> Result<Scores, Error> {
-        let mut rows = Vec::with_capacity(tasks.len());
-        for (groups, task) in tasks.iter().zip(&claim.tasks) {
-            let group = groups
-                .iter()
-                .find(|group| group.label == label)
-                .ok_or_else(|| Error::Records(format!("there are no runs of {label}")))?;
-            let first_seeds = |seed: u64| seed < seeds as u64;
-            if let Some((record, failure)) = group.failed.iter().find(|(r, _)| first_seeds(r.run.seed)) {
-                let title = record.run.title();
-                return Err(Error::Records(format!("no verdict: {title} failed: {}", failure.error)));
-            }
-            let finished = Group {
-                finished: group.finished.iter().filter(|(r, _)| first_seeds(r.run.seed)).cloned().collect(),
-                ..group.clone()
-            };
-            let scores = match &claim.metric {
-                Metric::Named { name, .. } => finished.scores(&Measure::Metric(name.clone()))?,
-                metric => metric
-                    .of_evaluations(&finished.returns()?, task)
-                    .ok_or_else(|| Error::Records("the metric is not in the evaluations".into()))?,
-            };
-            rows.push(scores.task(0).to_vec());
-        }
+    // Of every task the algorithm comes first, then the baselines.
+    let scores = |contender: usize| -> Result<Scores, Error> {
+        let row = |(groups, task): (&Vec<Group>, &Task)| -> Result<Vec<f64>, Error> {
+            Ok(groups[contender].metric(&claim.metric, task)?.task(0).to_vec())
+        };
+        let rows = tasks.iter().zip(&claim.tasks).map(row).collect::<Result<Vec<_>, Error>>()?;
         Ok(Scores::from_tasks(&rows)?)
     };
-    let algorithm = scores(claim.label())?;
-    let baselines = claim.baseline_labels().map(scores).collect::<Result<Vec<_>, _>>()?;
-    Ok(claim.judge(&algorithm, &baselines, &Bootstrap::default())?)
+    let algorithm = scores(0)?;
+    let baselines = (1..=claim.baselines.len()).map(scores).collect::<Result<Vec<_>, _>>()?;
+    let published = Published {
+        claim: claim.name.clone(),
+        statement: claim.statement.clone(),
+        code: CODE_VERSION.to_owned(),
+        judgement: claim.judge(&algorithm, &baselines, &Bootstrap::default())?,
+    };
+    Ok(Report::new(claim.clone(), published, tasks))
 }
 
-impl Published {
-    /// The verdict as a few lines for a terminal.
-    pub fn to_text(&self) -> String {
-        let Judgement { verdict, comparisons, seeds, confidence } = &self.judgement;
-        let mut text = format!("{}: {}\n{verdict}, after {seeds} seeds\n", self.claim, self.statement);
-        for comparison in comparisons {
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                text,
-                "  against {}: {}; effect {:.3} ({:.1} % interval); probability of improvement {:.2}",
-                comparison.baseline,
-                comparison.verdict,
-                comparison.effect,
-                100.0 * confidence,
-                comparison.probability_of_improvement,
-            );
+/// The verdict that is recorded in the folder `root`, if there is one.
+pub fn published(claim: &str, root: &Path) -> Result<Option<Published>, Error> {
+    records::read_json(&root.join(format!("{claim}.json")))
+}
+
+/// The claim's experiments, one per task.
+fn experiments(claim: &Claim, seeds: usize, overrides: &[String]) -> Result<Vec<Experiment>, Error> {
+    let experiment = |task| {
+        let experiment = claim.experiment(task, seeds)?;
+        if overrides.is_empty() {
+            return Ok(experiment);
         }
-        text
-    }
+        Experiment::parse(&experiment.to_toml(), &format!("claim {}", claim.name), overrides)
+    };
+    (0..claim.tasks.len()).map(experiment).collect()
 }
 
-/// The verdict that is recorded under `root`, if there is one.
-pub fn published(claim: &Claim, root: &Path) -> Result<Option<Published>, Error> {
-    records::read_json(&root.join(format!("{}.json", claim.name)))
+/// The finished runs of exactly this experiment, by algorithm in its order.
+fn gather(experiment: &Experiment, root: &Path) -> Result<Vec<Group>, Error> {
+    let mut groups = results::groups(&[root.join(&experiment.name)])?;
+    let runs = experiment.runs()?;
+    let mut gathered = Vec::with_capacity(experiment.algorithms.len());
+    for algorithm in &experiment.algorithms {
+        let wanted: Vec<&Run> = runs.iter().filter(|run| run.label == algorithm.label).collect();
+        let position = groups.iter().position(|group| group.label == algorithm.label);
+        let group = position.map(|position| groups.swap_remove(position)).ok_or_else(|| {
+            Error::Records(format!("{}: there are no runs of {}", experiment.name, algorithm.label))
+        })?;
+        let finished = wanted.into_iter().map(|run| finished(&group, run)).collect::<Result<_, Error>>()?;
+        gathered.push(Group { finished, failed: Vec::new(), unfinished: Vec::new(), ..group });
+    }
+    Ok(gathered)
+}
+
+/// The finished run of the group that is `wanted`.
+fn finished(group: &Group, wanted: &Run) -> Result<(records::Record, records::Summary), Error> {
+    let is_wanted = |record: &records::Record| record.run.seed == wanted.seed;
+    let no_verdict = |reason: String| Error::Records(format!("no verdict: {} {reason}", wanted.title()));
+    if let Some((_, failure)) = group.failed.iter().find(|(record, _)| is_wanted(record)) {
+        return Err(no_verdict(format!("failed: {}", failure.error)));
+    }
+    let found = group.finished.iter().find(|(record, _)| is_wanted(record));
+    let (record, summary) = found.ok_or_else(|| no_verdict("is not finished".into()))?;
+    if let Some((field, recorded, wanted)) = records::difference(&record.run, wanted) {
+        return Err(Error::Conflict { path: record.folder.clone(), field, recorded, wanted });
+    }
+    Ok((record.clone(), summary.clone()))
 }

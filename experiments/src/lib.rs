@@ -4,7 +4,8 @@
 //! and seed; [`driver::drive`] takes a run from wherever its folder says it is to its end, and
 //! [`schedule::drive_all`] does so with many at once. What is on the disk is described in
 //! [`records`]; [`results`] reads it back for [`statistics`], [`tables`] and [`figures`], and
-//! [`evidence`] gathers what a claim in [`claims`] is judged by. The `assay` command is a thin layer
+//! [`evidence`] gathers what a claim in [`claims`] is judged by, a [`report`] shows it, and
+//! [`publication`] puts it under version control and into the pages. The `assay` command is a thin layer
 //! over these, and [`demonstration`] is what examples are made with.
 
 pub mod claims;
@@ -16,7 +17,9 @@ pub mod experiment;
 pub mod figures;
 pub mod overrides;
 pub mod progress;
+pub mod publication;
 pub mod records;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod schedule;

@@ -129,6 +129,23 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
     }
 }
 
+/// Copies what statistics need of a finished run, its metrics only if asked for, to its folder under
+/// `root`, and returns that folder. A run that is there already stays as it is.
+pub(crate) fn copy(record: &Record, root: &Path, with_metrics: bool) -> Result<PathBuf, Error> {
+    let target = record.run.folder(root);
+    fs::create_dir_all(&target).map_err(Error::file("create", &target))?;
+    // The result last, as always: a folder without one is not taken for finished.
+    for name in [CONFIG, MACHINE, METRICS, EVALUATIONS, RESULT] {
+        if name == METRICS && !with_metrics {
+            continue;
+        }
+        let (from, to) = (record.folder.join(name), target.join(name));
+        let bytes = fs::read(&from).map_err(Error::file("read", &from))?;
+        files::write_atomically(&to, &bytes)?;
+    }
+    Ok(target)
+}
+
 /// A run's folder, locked for as long as this value lives.
 pub(crate) struct Folder {
     path: PathBuf,
@@ -169,24 +186,12 @@ impl Folder {
 
     /// The last checkpoint; `None` before the first.
     pub(crate) fn checkpoint(&self, owner: &str) -> Result<Option<Checkpoint>, Error> {
-        let path = self.file(CHECKPOINT);
-        match fs::read(&path) {
-            Ok(bytes) => {
-                Checkpoint::from_bytes(&bytes, owner).map(Some).map_err(|e| self.damaged_checkpoint(e))
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::file("read", &path)(e)),
-        }
+        checkpoint(&self.path, owner)
     }
 
     /// A checkpoint that cannot be gone on from, and what to do about it.
     pub(crate) fn damaged_checkpoint(&self, error: assay_algorithms::Error) -> Error {
-        let reason = match error {
-            assay_algorithms::Error::Checkpoint { reason } => reason,
-            error => error.to_string(),
-        };
-        let path = self.file(CHECKPOINT);
-        Error::damaged(&path, format!("{reason}; remove it to start the run again from its beginning"))
+        damaged_checkpoint(&self.path, error)
     }
 
     /// Replaces the checkpoint.
@@ -212,6 +217,27 @@ impl Folder {
             _ => Ok(()),
         }
     }
+}
+
+/// The last checkpoint of the run in `folder`; `None` before the first.
+pub(crate) fn checkpoint(folder: &Path, owner: &str) -> Result<Option<Checkpoint>, Error> {
+    let path = folder.join(CHECKPOINT);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            Checkpoint::from_bytes(&bytes, owner).map(Some).map_err(|e| damaged_checkpoint(folder, e))
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::file("read", &path)(e)),
+    }
+}
+
+pub(crate) fn damaged_checkpoint(folder: &Path, error: assay_algorithms::Error) -> Error {
+    let reason = match error {
+        assay_algorithms::Error::Checkpoint { reason } => reason,
+        error => error.to_string(),
+    };
+    let path = folder.join(CHECKPOINT);
+    Error::damaged(&path, format!("{reason}; remove it to start the run again from its beginning"))
 }
 
 /// The first field in which two runs differ, with both values. The version of the code is no

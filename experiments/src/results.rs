@@ -6,6 +6,7 @@ use assay_environments::parameters;
 
 use crate::{
     Error, Run,
+    claims::{Metric, Task},
     records::{self, Failure, Record, Status, Summary, difference},
     statistics::{Bootstrap, Curves, Scores},
     tables::Table,
@@ -208,6 +209,16 @@ impl Group {
             Measure::AreaUnderCurve => Ok(self.returns()?.area()),
             Measure::Metric(name) => self.last_metric(name),
         }
+    }
+
+    /// A claim's metric of every finished run on one of its tasks. Errors as [`scores`](Self::scores)
+    /// does.
+    pub(crate) fn metric(&self, metric: &Metric, task: &Task) -> Result<Scores, Error> {
+        if let Metric::Named { name, .. } = metric {
+            return self.last_metric(name);
+        }
+        let scores = metric.of_evaluations(&self.returns()?, task);
+        scores.ok_or_else(|| Error::Records("the metric is not in the evaluations".into()))
     }
 
     fn last_metric(&self, name: &str) -> Result<Scores, Error> {

@@ -20,7 +20,7 @@ pub struct Row {
     pub metric: String,
     /// The algorithm's label.
     pub algorithm: String,
-    /// Runs on each task.
+    /// Runs on each task; none behind a value that others have published.
     pub runs: usize,
     /// The interquartile mean of the scores.
     pub score: Estimate,
@@ -60,6 +60,13 @@ impl Table {
         let rows = algorithms.iter().enumerate().map(row).collect::<Result<Vec<_>, StatisticsError>>()?;
         self.rows.extend(rows);
         Ok(())
+    }
+
+    /// Adds a row with a value that others have published, which has no interval.
+    pub fn add_published(&mut self, metric: &str, label: &str, value: f64) {
+        let (metric, algorithm) = (metric.to_owned(), label.to_owned());
+        let score = Estimate { value, low: value, high: value };
+        self.rows.push(Row { metric, algorithm, runs: 0, score, improvement: None });
     }
 
     /// The rows.
@@ -132,12 +139,16 @@ impl Table {
                 let metric = if i == 0 { row.metric.clone() } else { String::new() };
                 let ends = |e: &Estimate, digits: usize| format!("[{:.digits$}, {:.digits$}]", e.low, e.high);
                 let improvement = row.improvement.as_ref();
+                let (runs, interval) = match row.runs {
+                    0 => ("–".to_owned(), String::new()),
+                    runs => (runs.to_string(), ends(&row.score, digits)),
+                };
                 [
                     metric,
                     row.algorithm.clone(),
-                    row.runs.to_string(),
+                    runs,
                     format!("{:.digits$}", row.score.value),
-                    ends(&row.score, digits),
+                    interval,
                     improvement.map_or("–".to_owned(), |e| format!("{:.2}", e.value)),
                     improvement.map_or(String::new(), |e| ends(e, 2)),
                 ]
@@ -234,6 +245,15 @@ a|b, \"c\"  ppo           4  500.0  [500.0, 500.0]                     –
         assert_eq!(records[0][4].parse::<f64>().unwrap(), table.rows()[0].score.value);
         assert_eq!(&records[0][7], "");
         assert_eq!(records[1][8].parse::<f64>().unwrap(), table.rows()[1].improvement.unwrap().low);
+    }
+
+    #[test]
+    fn a_published_value_has_neither_runs_nor_an_interval() {
+        let mut table = example();
+        table.add_published("a|b, \"c\"", "published", 505.0);
+        let text = table.to_text();
+        let last: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(last, ["published", "–", "505.0", "–"], "{text}");
     }
 
     #[test]

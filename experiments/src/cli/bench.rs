@@ -5,7 +5,7 @@ use std::process::Command;
 use clap::Args;
 
 use super::Done;
-use crate::Error;
+use crate::{Error, publication};
 
 /// Runs the benchmarks.
 ///
@@ -22,14 +22,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn execute(self) -> Result<Done, Error> {
-        let here = std::env::current_dir().map_err(Error::file("read", ".".as_ref()))?;
-        let checkout = here.ancestors().find(|folder| folder.join("experiments/benches").is_dir());
-        let checkout = checkout.ok_or_else(|| {
-            Error::Records(format!(
-                "{} is not in a checkout of the source: there are no benchmarks",
-                here.display()
-            ))
-        })?;
+        let checkout = publication::checkout()?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.current_dir(checkout).args(["bench", "--package", "assay-experiments", "--benches"]);

@@ -9,14 +9,22 @@ use crate::{
     Error,
     claims::{self, Claim},
     evidence::{self, Progress},
+    publication,
+    schedule::Session,
 };
 
 /// Runs the experiments behind a paper's claim and says whether it holds.
 ///
 /// What is there already is not run again. As long as a look leaves the claim undecided, the next
-/// one adds seeds. Without a name, lists the claims and the verdicts so far.
+/// one adds seeds. Prints the verdict, the effect with its interval and a table, and writes them
+/// with a figure into the root folder. Without a name, lists the claims and the verdicts so far.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  assay claim\n  assay claim sac-pendulum\n  assay claim my-claim.toml")]
+#[command(after_help = "Examples:\n  \
+    assay claim\n  \
+    assay claim sac-pendulum\n  \
+    assay claim sac-pendulum --show > my-claim.toml\n  \
+    assay claim my-claim.toml\n  \
+    assay claim sac-pendulum --set budget=2_000 --root /tmp/try")]
 pub(super) struct ClaimCommand {
     /// The claim's name, or a TOML file with one.
     claim: Option<String>,
@@ -26,6 +34,10 @@ pub(super) struct ClaimCommand {
     /// Prints the claim as TOML and runs nothing.
     #[arg(long)]
     show: bool,
+    /// In a checkout of the source: puts the verdict and the results of every run under
+    /// experiments/results, and into the pages that show them.
+    #[arg(long, conflicts_with = "overrides")]
+    publish: bool,
     #[command(flatten)]
     session: SessionArguments,
     /// The folder that holds the records of all experiments.
@@ -41,21 +53,59 @@ impl ClaimCommand {
             print!("{}", claim.to_toml());
             return Ok(Done::All);
         }
+        let checkout = self.publish.then(publication::checkout).transpose()?;
+        let attempt = Attempt {
+            overrides: &self.overrides,
+            root: &self.root,
+            session: self.session.session(),
+            publish: checkout.as_deref(),
+        };
+        let set = self.overrides.iter().map(|change| format!(" --set '{change}'"));
+        let line = format!("assay claim {name} --root {}{}", self.root.display(), set.collect::<String>());
+        attempt.conclude(&claim, &line)
+    }
+}
+
+/// How claims are run and where it is written, whichever command asks for it.
+pub(crate) struct Attempt<'a> {
+    /// Changes to the experiments; nothing but records is written then.
+    pub(crate) overrides: &'a [String],
+    /// The folder of the records and the report.
+    pub(crate) root: &'a Path,
+    /// How runs are driven.
+    pub(crate) session: Session,
+    /// The checkout that the results are published in.
+    pub(crate) publish: Option<&'a Path>,
+}
+
+impl Attempt<'_> {
+    /// Runs or resumes the claim and shows what comes of it. `line` is the command that resumes it.
+    pub(crate) fn conclude(&self, claim: &Claim, line: &str) -> Result<Done, Error> {
         eprintln!("{}: {}\n{}", claim.name, claim.statement, claim.paper);
-        match evidence::judge(&claim, &self.overrides, &self.root, &self.session.session())? {
-            Progress::Judged(published) => {
-                print!("{}", published.to_text());
-                if !self.overrides.is_empty() {
-                    println!("(with overrides: this is not a verdict on the claim)");
-                }
-                Ok(Done::All)
-            }
+        let report = match evidence::judge(claim, self.overrides, self.root, &self.session)? {
+            Progress::Judged(report) => report,
             Progress::Stopped(outcome) => {
                 outcome.errors.iter().for_each(|error| eprintln!("error: {error}"));
-                eprintln!("{outcome}\nresume with: assay claim {name} --root {}", self.root.display());
-                Ok(if outcome.errors.is_empty() { Done::Stopped } else { Done::WithFailures })
+                eprintln!("{outcome}\nresume with: {line}");
+                return Ok(if outcome.errors.is_empty() { Done::Stopped } else { Done::WithFailures });
             }
+        };
+        println!("{}", report.to_text()?);
+        if !self.overrides.is_empty() {
+            println!("(with overrides: this is not a verdict on the claim, and none is written)");
+            return Ok(Done::All);
         }
+        let mut written = vec![report.write(self.root)?];
+        if let Some(checkout) = self.publish {
+            written.push(publication::publish(&report, checkout)?);
+        }
+        for files in written {
+            println!("verdict  {}", files.json.display());
+            println!("page     {}", files.markdown.display());
+            println!("figure   {}\n         {}", files.figure.svg.display(), files.figure.png.display());
+        }
+        println!("records  {}", self.root.display());
+        Ok(Done::All)
     }
 }
 
@@ -68,12 +118,16 @@ fn read(name: &str) -> Result<Claim, Error> {
     Ok(claims::find(name)?)
 }
 
+/// One verdict that cannot be read does not hide the others.
 fn list(root: &Path) -> Result<Done, Error> {
     let mut rows = vec![["claim", "verdict", "statement"].map(str::to_owned)];
     for name in claims::names() {
-        let claim = claims::find(name)?;
-        let verdict = evidence::published(&claim, root)?.map(|p| p.judgement.verdict.to_string());
-        rows.push([claim.name, verdict.unwrap_or_else(|| "not yet run".into()), claim.statement]);
+        let verdict = match evidence::published(name, root) {
+            Ok(Some(published)) => published.judgement.verdict.to_string(),
+            Ok(None) => "not yet run".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        rows.push([name.to_owned(), verdict, claims::find(name)?.statement]);
     }
     print!("{}", super::columns(&rows));
     Ok(Done::All)

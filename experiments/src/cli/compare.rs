@@ -1,6 +1,6 @@
 //! `assay compare` and `assay export`.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
@@ -62,7 +62,7 @@ impl Compare {
 
 /// Copies finished runs without their checkpoints.
 ///
-/// What statistics need (configuration, evaluations, metrics, result) is small enough to be kept
+/// What statistics need (configuration, machine, evaluations, metrics, result) is small enough to be kept
 /// with a paper, and `assay compare` and `assay plot` read it as they read the whole records.
 #[derive(Args)]
 #[command(after_help = "Example:\n  assay export runs/cartpole results")]
@@ -78,14 +78,7 @@ impl Export {
         let mut runs = 0;
         for group in results::groups(std::slice::from_ref(&self.from))? {
             for (record, _) in &group.finished {
-                let target = record.run.folder(&self.to);
-                fs::create_dir_all(&target).map_err(Error::file("create", &target))?;
-                // The result last, as always: a folder without one is not taken for finished.
-                for name in [records::CONFIG, records::METRICS, records::EVALUATIONS, records::RESULT] {
-                    let (from, to) = (record.folder.join(name), target.join(name));
-                    let bytes = fs::read(&from).map_err(Error::file("read", &from))?;
-                    records::files::write_atomically(&to, &bytes)?;
-                }
+                records::copy(record, &self.to, true)?;
                 runs += 1;
             }
         }

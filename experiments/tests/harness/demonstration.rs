@@ -36,7 +36,7 @@ fn run(folder: &Path, arguments: &[&str]) -> ExitCode {
         name: "example",
         about: "an example",
         quick: &[PENDULUM, CARTPOLE],
-        full: &[PENDULUM, CARTPOLE],
+        full: &["sac-pendulum"],
     };
     let output = folder.to_str().unwrap();
     example.run(["example", "--output", output].into_iter().chain(arguments.iter().copied()))
@@ -86,4 +86,16 @@ fn an_example_can_be_limited_to_or_tried_on_one_environment() {
     assert_eq!(run(&folder("none"), &["--sed", "1"]), ExitCode::from(2));
     assert_eq!(run(&folder("none"), &["--help"]), ExitCode::SUCCESS);
     assert!(!folder("none").exists());
+}
+
+#[test]
+fn the_full_size_is_the_claims_whose_environments_and_seeds_are_their_own() {
+    let root = tempfile::tempdir().unwrap();
+    for argument in [["--seeds", "3"], ["--environment", "CartPole-v1"], ["--set", "budget=100"]] {
+        assert_eq!(run(root.path(), &["--full", argument[0], argument[1]]), ExitCode::from(2));
+    }
+    // Every claim on a device that this program is built without ends before anything is written.
+    let folder = root.path().join("claims");
+    assert_eq!(run(&folder, &["--full", "--device", "cpuu"]), ExitCode::FAILURE);
+    assert!(!folder.exists());
 }
