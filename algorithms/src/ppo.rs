@@ -32,7 +32,7 @@ pub struct Config {
     pub discount: f64,
     /// Weight λ of generalised advantage estimation, 0 to 1. Paper, table 3: 0.95.
     pub lambda: f64,
-    /// Range ε outside of which the ratio is clipped, above 0. Paper, section 6.1: 0.2.
+    /// Range ε outside of which the ratio is clipped, above 0; a schedule may end at 0. Paper, section 6.1: 0.2.
     pub clip_range: Schedule,
     /// Range within which a value's prediction may move from the old one, in units of the returns,
     /// above 0; absent for no clipping, as in Stable-Baselines3.
@@ -123,7 +123,9 @@ impl Configuration for Config {
         self.settings().validate()?;
         require("epochs", self.epochs, self.epochs > 0, "at least 1")?;
         require("minibatch_size", self.minibatch_size, self.minibatch_size > 0, "at least 1")?;
-        self.clip_range.validate("clip_range", positive, "above 0")?;
+        let clip = self.clip_range.at(0.0);
+        require("clip_range", clip, positive(clip), "above 0 at the start")?;
+        self.clip_range.validate("clip_range", not_negative, "at least 0")?;
         require("value_clip_range", value_clip, positive(value_clip), "above 0")?;
         require("value_weight", self.value_weight, not_negative(self.value_weight), "at least 0")?;
         require("entropy_weight", self.entropy_weight, not_negative(self.entropy_weight), "at least 0")?;

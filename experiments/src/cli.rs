@@ -9,6 +9,7 @@ mod compare;
 mod list;
 mod plot;
 mod run;
+mod watch;
 
 use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
@@ -35,6 +36,7 @@ enum Command {
     List(list::List),
     Compare(compare::Compare),
     Plot(plot::Plot),
+    Watch(watch::Watch),
     Export(compare::Export),
     Claim(claim::ClaimCommand),
     Bench(bench::Bench),
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.execute(),
         Command::Compare(command) => command.execute(),
         Command::Plot(command) => command.execute(),
+        Command::Watch(command) => command.execute(),
         Command::Export(command) => command.execute(),
         Command::Claim(command) => command.execute(),
         Command::Bench(command) => command.execute(),

@@ -121,6 +121,9 @@ pub enum Error {
     /// A figure that cannot be drawn or written.
     #[error(transparent)]
     Figure(#[from] assay_plots::Error),
+    /// A picture that cannot be drawn or written.
+    #[error(transparent)]
+    Picture(#[from] assay_environments::picture::PictureError),
     /// Ctrl-C cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signal(String),

@@ -29,6 +29,14 @@ pub struct Published {
     pub judgement: Judgement,
 }
 
+impl Published {
+    /// The content of the file.
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self).expect("a verdict is representable in JSON");
+        format!("{json}\n")
+    }
+}
+
 /// How far the runs behind a claim have come.
 #[derive(Debug)]
 pub enum Progress {

@@ -6,7 +6,7 @@
 //! [`records`]; [`results`] reads it back for [`statistics`], [`tables`] and [`figures`], and
 //! [`evidence`] gathers what a claim in [`claims`] is judged by, a [`report`] shows it, and
 //! [`publication`] puts it under version control and into the pages. The `assay` command is a thin layer
-//! over these, and [`demonstration`] is what examples are made with.
+//! over these, [`playback`] shows what a policy does, and [`demonstration`] is what examples are made with.
 
 pub mod claims;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod experiment;
 pub mod figures;
 pub mod overrides;
+pub mod playback;
 pub mod progress;
 pub mod publication;
 pub mod records;

@@ -61,6 +61,12 @@ pub fn publish(report: &Report, checkout: &Path) -> Result<Files, Error> {
         }
     }
     let files = report.write(&checkout.join(RESULTS))?;
+    refresh(checkout)?;
+    Ok(files)
+}
+
+/// Brings the pages of the checkout up to date with what is committed.
+pub fn refresh(checkout: &Path) -> Result<(), Error> {
     for page in pages(checkout)? {
         let text = read(&page)?;
         let fresh = refreshed(&page, &text, checkout)?;
@@ -68,7 +74,7 @@ pub fn publish(report: &Report, checkout: &Path) -> Result<Files, Error> {
             write_atomically(&page, fresh.as_bytes())?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 /// The pages of a checkout: its README and those of the algorithms.

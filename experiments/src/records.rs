@@ -26,6 +26,8 @@ mod read;
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use assay_algorithms::Checkpoint;
@@ -46,6 +48,10 @@ pub(crate) const TIMING: &str = "timing.csv";
 pub(crate) const EVENTS: &str = "events.out.tfevents";
 pub(crate) const MACHINE: &str = "machine.json";
 pub(crate) const LOCK: &str = "lock";
+
+/// How long a lock is waited for. A program that starts another one lends it all its files, locked
+/// ones included, until the other one has begun: then a lock that was given back is held a moment longer.
+const LOCK_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The end of a finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,10 +166,14 @@ impl Folder {
         fs::create_dir_all(&path).map_err(Error::file("create", &path))?;
         let lock = path.join(LOCK);
         let lock_file = File::create(&lock).map_err(Error::file("open", &lock))?;
-        match lock_file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path }),
-            Err(TryLockError::Error(e)) => return Err(Error::file("lock", &lock)(e)),
+        let patience = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match lock_file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < patience => sleep(LOCK_PATIENCE / 20),
+                Err(TryLockError::WouldBlock) => return Err(Error::Busy { path }),
+                Err(TryLockError::Error(e)) => return Err(Error::file("lock", &lock)(e)),
+            }
         }
         let config = path.join(CONFIG);
         if !config.try_exists().map_err(Error::file("read", &config))? {

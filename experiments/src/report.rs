@@ -92,13 +92,11 @@ impl Report {
     pub fn write(&self, folder: &Path) -> Result<Files, Error> {
         let name = &self.claim.name;
         let json = folder.join(format!("{name}.json"));
-        let mut bytes = serde_json::to_vec_pretty(&self.published).map_err(|e| Error::damaged(&json, e))?;
-        bytes.push(b'\n');
         let markdown = folder.join(format!("{name}.md"));
         let page = self.to_markdown(&format!("{name}.svg"))?;
         let figure = assay_plots::write(&self.figure()?, &folder.join(name))?;
         write_atomically(&markdown, page.as_bytes())?;
-        write_atomically(&json, &bytes)?;
+        write_atomically(&json, self.published.to_json().as_bytes())?;
         Ok(Files { json, markdown, figure })
     }
 

@@ -5,12 +5,20 @@ use assay_environments::parameters::unknown;
 use super::{Claim, ClaimError};
 
 /// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
-const CLAIMS: [(&str, &str); 5] = [
+const CLAIMS: [(&str, &str); 13] = [
     ("mdpo-inner-steps", include_str!("../../claims/mdpo-inner-steps.toml")),
     ("mdpo-off-policy", include_str!("../../claims/mdpo-off-policy.toml")),
     ("mdpo-on-policy", include_str!("../../claims/mdpo-on-policy.toml")),
+    ("ppo-acrobot", include_str!("../../claims/ppo-acrobot.toml")),
+    ("ppo-cartpole", include_str!("../../claims/ppo-cartpole.toml")),
+    ("ppo-mountain-car", include_str!("../../claims/ppo-mountain-car.toml")),
+    ("ppo-pendulum", include_str!("../../claims/ppo-pendulum.toml")),
     ("sac-pendulum", include_str!("../../claims/sac-pendulum.toml")),
     ("td3-pendulum", include_str!("../../claims/td3-pendulum.toml")),
+    ("trpo-acrobot", include_str!("../../claims/trpo-acrobot.toml")),
+    ("trpo-cartpole", include_str!("../../claims/trpo-cartpole.toml")),
+    ("trpo-mountain-car", include_str!("../../claims/trpo-mountain-car.toml")),
+    ("trpo-pendulum", include_str!("../../claims/trpo-pendulum.toml")),
 ];
 
 /// The names of all claims, in the order in which they are listed to users.
@@ -61,6 +69,68 @@ mod tests {
     fn an_unknown_claim_is_named_with_the_nearest_spelling() {
         let message = find("sac-pendulm").unwrap_err().to_string();
         assert!(message.contains("did you mean `sac-pendulum`?"), "{message}");
+    }
+
+    /// A claim about a published return gets the steps and the hyperparameters behind that return, as
+    /// far as they are numbers that both implementations have.
+    #[test]
+    fn claims_about_published_returns_have_the_recorded_hyperparameters() {
+        // What the record calls it, and what the algorithm here does, per algorithm where they differ.
+        let names = [
+            ("n_steps", vec![("", "steps")]),
+            ("gamma", vec![("", "discount")]),
+            ("gae_lambda", vec![("", "lambda")]),
+            ("n_epochs", vec![("", "epochs")]),
+            ("n_critic_updates", vec![("", "value_epochs")]),
+            (
+                "batch_size",
+                vec![("ppo", "minibatch_size"), ("trpo", "value_minibatch_size"), ("", "batch_size")],
+            ),
+            ("learning_rate", vec![("trpo", "value_learning_rate"), ("", "learning_rate")]),
+            ("clip_range", vec![("", "clip_range")]),
+            ("cg_damping", vec![("", "damping")]),
+            ("ent_coef", vec![("", "entropy_weight")]),
+            ("learning_starts", vec![("", "learning_starts")]),
+        ];
+        let record: Value = serde_json::from_str(include_str!("../../references/returns.json")).unwrap();
+        let published = record["published"]["runs"].as_array().unwrap();
+        let mut checked = 0;
+        for claim in claims_with_published_returns() {
+            let run = claim.experiment(0, 1).unwrap().runs().unwrap().remove(0);
+            let of_claim = |entry: &&Value| {
+                entry["algorithm"] == *run.algorithm.name && entry["environment"] == *run.environment.name
+            };
+            let entry = published.iter().find(of_claim).unwrap();
+            assert_eq!(entry["training_steps"], run.budget, "{}", claim.name);
+            let given = entry["hyperparameters"].as_object().unwrap();
+            let copies = given.get("n_envs").map_or(1, |n| n.as_u64().unwrap());
+            assert_eq!(run.environment.copies as u64, copies, "{}", claim.name);
+            let parameters = serde_json::to_value(&run.algorithm.parameters).unwrap();
+            for (theirs, ours) in &names {
+                let Some(expected) = given.get(*theirs) else { continue };
+                let (_, ours) =
+                    ours.iter().find(|(name, _)| name.is_empty() || *name == run.algorithm.name).unwrap();
+                let found = &parameters[ours];
+                // `lin_x` falls from x to zero over the run.
+                match expected.as_str().and_then(|text| text.strip_prefix("lin_")) {
+                    Some(from) => {
+                        assert_eq!(found["from"].as_f64(), from.parse().ok(), "{}: {ours}", claim.name);
+                        assert_eq!(found["to"].as_f64(), Some(0.0), "{}: {ours}", claim.name);
+                    }
+                    None => assert_eq!(found.as_f64(), expected.as_f64(), "{}: {ours}", claim.name),
+                }
+                checked += 1;
+            }
+            if let Some(normalise) = given.get("normalize") {
+                assert_eq!(parameters["normalise_observations"], *normalise, "{}", claim.name);
+                assert_eq!(parameters["normalise_rewards"], *normalise, "{}", claim.name);
+            }
+        }
+        assert!(checked > 30, "{checked} hyperparameters");
+    }
+
+    fn claims_with_published_returns() -> impl Iterator<Item = Claim> {
+        names().map(|name| find(name).unwrap()).filter(|claim| claim.tasks[0].published.is_some())
     }
 
     /// Scales and published values of the classic-control tasks come from the recorded references,

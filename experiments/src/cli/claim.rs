@@ -35,7 +35,8 @@ pub(super) struct ClaimCommand {
     #[arg(long)]
     show: bool,
     /// In a checkout of the source: puts the verdict and the results of every run under
-    /// experiments/results, and into the pages that show them.
+    /// experiments/results, and into the pages that show them. Without a name, only brings the pages
+    /// up to date.
     #[arg(long, conflicts_with = "overrides")]
     publish: bool,
     #[command(flatten)]
@@ -47,13 +48,16 @@ pub(super) struct ClaimCommand {
 
 impl ClaimCommand {
     pub(super) fn execute(self) -> Result<Done, Error> {
-        let Some(name) = &self.claim else { return list(&self.root) };
+        let checkout = self.publish.then(publication::checkout).transpose()?;
+        let Some(name) = &self.claim else {
+            checkout.iter().try_for_each(|checkout| publication::refresh(checkout))?;
+            return list(&self.root);
+        };
         let claim = read(name)?;
         if self.show {
             print!("{}", claim.to_toml());
             return Ok(Done::All);
         }
-        let checkout = self.publish.then(publication::checkout).transpose()?;
         let attempt = Attempt {
             overrides: &self.overrides,
             root: &self.root,

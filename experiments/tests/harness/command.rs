@@ -2,6 +2,21 @@
 
 use std::{fs, path::Path, process::Command};
 
+/// All that `assay` can do.
+pub(super) const SUBCOMMANDS: [&str; 11] = [
+    "run",
+    "resume",
+    "list",
+    "compare",
+    "plot",
+    "watch",
+    "export",
+    "claim",
+    "bench",
+    "environments",
+    "algorithms",
+];
+
 /// Exit code, standard output and standard error of a command run in `folder`.
 pub(super) fn assay(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
     let output =
@@ -40,10 +55,10 @@ fn mistakes_have_an_exit_code_and_a_message_and_help_has_examples() {
     assert_eq!(code, 1);
     assert!(errors.contains("cannot read runs"), "{errors}");
     assert_eq!(assay(folder.path(), &["runn"]).0, 2);
-    for command in ["run", "resume"] {
+    for command in SUBCOMMANDS {
         let (code, output, _) = assay(folder.path(), &[command, "--help"]);
         assert_eq!(code, 0);
-        assert!(output.contains("Examples:") && output.contains(&format!("assay {command}")), "{output}");
+        assert!(output.contains("Example") && output.contains(&format!("assay {command}")), "{output}");
     }
 }
 
@@ -103,6 +118,42 @@ fn results_are_listed_compared_drawn_and_exported() {
 }
 
 #[test]
+fn an_episode_of_a_run_or_of_an_environment_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("small.toml"), super::SMALL).unwrap();
+    assert_eq!(assay(folder, &["run", "small.toml", "--seeds", "1"]).0, 0);
+    let watch = |arguments: &[&str]| {
+        let (code, output, errors) =
+            assay(folder, &[&["watch", "--width", "60", "--limit", "20"], arguments].concat());
+        assert_eq!(code, 0, "{errors}");
+        output
+    };
+    let played = watch(&["runs/small/sac/seed-0", "--frames", "frames"]);
+    assert!(played.starts_with("20 steps, return -"), "{played}");
+    let gif = fs::read(folder.join("episode.gif")).unwrap();
+    assert!(gif.starts_with(b"GIF89a"));
+    assert_eq!(fs::read_dir(folder.join("frames")).unwrap().count(), 21);
+    // The same episode again, and another one.
+    assert_eq!(watch(&["runs/small/sac", "--output", "again.gif"]).lines().next(), played.lines().next());
+    assert_eq!(fs::read(folder.join("again.gif")).unwrap(), gif);
+    watch(&["runs/small/sac", "--seed", "1", "--sample", "--output", "other.gif"]);
+    assert_ne!(fs::read(folder.join("other.gif")).unwrap(), gif);
+    watch(&["CartPole-v1", "--output", "random.gif"]);
+
+    let refused = |arguments: &[&str], part: &str| {
+        let (code, _, errors) = assay(folder, arguments);
+        assert!(code == 1 && errors.contains(part), "{arguments:?}: {errors}");
+    };
+    refused(&["watch", "CartPole-v"], "did you mean `CartPole-v1`?");
+    refused(&["watch", "ProbeDelayedReward"], "ProbeDelayedReward has no pictures");
+    refused(&["watch", "frames"], "there are no runs in frames");
+    refused(&["watch", "CartPole-v1", "--rate", "0"], "must be positive");
+    fs::remove_file(folder.join("runs/small/random/seed-0/checkpoint.safetensors")).unwrap();
+    refused(&["watch", "runs/small/random"], "has no checkpoint yet");
+}
+
+#[test]
 fn the_catalogues_are_listed_with_parameters_and_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let output = |arguments: &[&str]| assay(folder.path(), arguments).1;
@@ -144,6 +195,10 @@ fn a_claim_is_run_resumed_and_judged() {
     let (code, first, errors) = assay(folder.path(), &["claim", "tiny.toml"]);
     assert_eq!(code, 0, "{errors}");
     assert!(first.contains("reproduced, after 2 seeds") && first.contains("against short"), "{first}");
+    assert!(first.contains("CartPole-v1, final return"), "{first}");
+    for ending in ["json", "md", "svg", "png"] {
+        assert!(folder.path().join(format!("runs/tiny.{ending}")).exists(), "{ending}");
+    }
     let verdict = fs::read_to_string(folder.path().join("runs/tiny.json")).unwrap();
     assert!(verdict.contains("\"reproduced\""), "{verdict}");
     let (_, second, errors) = assay(folder.path(), &["claim", "tiny.toml"]);
@@ -157,4 +212,10 @@ fn a_claim_is_run_resumed_and_judged() {
     assert_eq!(code, 0);
     assert!(output.contains("not a verdict on the claim"), "{output}");
     assert!(!folder.path().join("runs/unclear.json").exists());
+
+    // A verdict that cannot be read hides no other.
+    fs::write(folder.path().join("runs/sac-pendulum.json"), "{}").unwrap();
+    let (code, output, _) = assay(folder.path(), &["claim"]);
+    assert!(code == 0 && output.contains("sac-pendulum.json is damaged"), "{output}");
+    assert!(output.lines().any(|line| line.starts_with("td3-pendulum") && line.contains("not yet run")));
 }

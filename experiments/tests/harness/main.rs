@@ -4,6 +4,7 @@ mod catalogue;
 mod command;
 mod damage;
 mod demonstration;
+mod documentation;
 mod experiment;
 mod resume;
 
