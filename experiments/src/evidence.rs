@@ -41,7 +41,7 @@ impl Published {
 #[derive(Debug)]
 pub enum Progress {
     /// All runs of the looks that were needed are finished.
-    Judged(Report),
+    Judged(Box<Report>),
     /// Runs were stopped or interrupted; they can be resumed.
     Stopped(Outcome),
 }
@@ -62,7 +62,7 @@ pub fn judge(claim: &Claim, overrides: &[String], root: &Path, session: &Session
         }
         let report = judge_look(claim, seeds, overrides, root)?;
         if report.published().judgement.verdict != Verdict::Undecided || look + 1 == claim.seeds.len() {
-            return Ok(Progress::Judged(report));
+            return Ok(Progress::Judged(Box::new(report)));
         }
     }
     Err(Error::Records(format!("the claim {} has no looks", claim.name)))
