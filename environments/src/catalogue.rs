@@ -99,13 +99,28 @@ fn classic_entries() -> Vec<Entry> {
 
 fn tabular_entries() -> Vec<Entry> {
     vec![
-        limited("GridWorld", "reach a goal on a grid with walls, pits and slips", 100, GridWorld::build),
-        limited("CliffWalking", "walk along a cliff without falling", 1000, CliffWalking::build),
-        limited("FrozenLake", "cross a slippery lake with holes", 100, FrozenLake::build),
-        limited("RiverSwim", "swim against a current for a distant reward", 1000, RiverSwim::build),
-        limited("Chain", "walk to the end of a chain instead of turning back", 1000, Chain::build),
-        entry("DeepSea", "find a treasure that only one plan reaches", |p: &DeepSea| p.build()),
-        limited("Garnet", "a random decision process", 1000, Garnet::build),
+        tabular_entry(
+            "GridWorld",
+            "reach a goal on a grid with walls, pits and slips",
+            Some(100),
+            GridWorld::build,
+        ),
+        tabular_entry("CliffWalking", "walk along a cliff without falling", Some(1000), CliffWalking::build),
+        tabular_entry("FrozenLake", "cross a slippery lake with holes", Some(100), FrozenLake::build),
+        tabular_entry(
+            "RiverSwim",
+            "swim against a current for a distant reward",
+            Some(1000),
+            RiverSwim::build,
+        ),
+        tabular_entry(
+            "Chain",
+            "walk to the end of a chain instead of turning back",
+            Some(1000),
+            Chain::build,
+        ),
+        tabular_entry("DeepSea", "find a treasure that only one plan reaches", None, DeepSea::build),
+        tabular_entry("Garnet", "a random decision process", Some(1000), Garnet::build),
         entry("LayeredRandom", "a random episodic process with tables of its own at every step", {
             |p: &LayeredRandom| p.build()
         }),
@@ -182,21 +197,72 @@ where
     P: Serialize + DeserializeOwned + Default + 'static,
     E: Environment,
 {
-    const FIELD: &str = "time_limit";
     let mut parameters = defaults::<P>();
-    parameters.insert(FIELD.into(), steps.into());
+    parameters.insert(TIME_LIMIT.into(), steps.into());
     built_by(name, summary, parameters, move |given| {
-        let mut given = given.clone();
-        let limit = given.remove(FIELD).unwrap_or_else(|| steps.into());
-        let limit: Limit = read(name, &toml::Table::from_iter([(FIELD.into(), limit)]))?;
-        let parameters: P = read(name, &given).map_err(|error| match error {
-            ParameterError::Unknown { kind, given, known, .. } => {
-                unknown(&kind, &given, known.iter().map(String::as_str).chain([FIELD]))
-            }
-            other => other,
-        })?;
-        TimeLimit::new(build(&parameters)?, limit.time_limit)
+        let (ends, parameters): (Ends, P) = read_with(name, given, &[TIME_LIMIT])?;
+        TimeLimit::new(build(&parameters)?, ends.time_limit.unwrap_or(steps.into()))
     })
+}
+
+/// An entry of a decision process whose parameters are a `P` and, beside them, a `horizon` that is
+/// absent by default, and a time limit where `steps` gives one. With a horizon, observations tell
+/// the step.
+fn tabular_entry<P>(
+    name: &'static str,
+    summary: &'static str,
+    steps: Option<u32>,
+    build: fn(&P) -> Result<FiniteMdp, Error>,
+) -> Entry
+where
+    P: Serialize + DeserializeOwned + Default + 'static,
+{
+    let mut parameters = defaults::<P>();
+    let process = move |given: &toml::Table, fields| -> Result<(Ends, FiniteMdp), Error> {
+        let (ends, parameters): (Ends, P) = read_with(name, given, fields)?;
+        let mdp = build(&parameters)?;
+        let mdp = match ends.horizon {
+            Some(horizon) => mdp.with_horizon(horizon)?.observing_step()?,
+            None => mdp,
+        };
+        Ok((ends, mdp))
+    };
+    let Some(steps) = steps else {
+        return built_by(name, summary, parameters, move |given| Ok(process(given, &[HORIZON])?.1));
+    };
+    parameters.insert(TIME_LIMIT.into(), steps.into());
+    built_by(name, summary, parameters, move |given| {
+        let (ends, mdp) = process(given, &[TIME_LIMIT, HORIZON])?;
+        TimeLimit::new(mdp, ends.time_limit.unwrap_or(steps.into()))
+    })
+}
+
+const TIME_LIMIT: &str = "time_limit";
+const HORIZON: &str = "horizon";
+
+/// How episodes end, beside the problem's own rules.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Ends {
+    time_limit: Option<u64>,
+    horizon: Option<usize>,
+}
+
+/// A problem's own parameters, and those of [`Ends`] that are called `fields`.
+fn read_with<P>(name: &str, given: &toml::Table, fields: &[&'static str]) -> Result<(Ends, P), ParameterError>
+where
+    P: Serialize + DeserializeOwned + Default,
+{
+    let mut given = given.clone();
+    let ends = fields.iter().filter_map(|field| given.remove_entry(*field)).collect();
+    let ends = read(name, &ends)?;
+    let parameters = read(name, &given).map_err(|error| match error {
+        ParameterError::Unknown { kind, given, known, .. } => {
+            unknown(&kind, &given, known.iter().map(String::as_str).chain(fields.iter().copied()))
+        }
+        other => other,
+    })?;
+    Ok((ends, parameters))
 }
 
 fn built_by<E: Environment>(
@@ -217,12 +283,6 @@ fn built_by<E: Environment>(
 
 fn defaults<P: Serialize + Default>() -> toml::Table {
     toml::Table::try_from(P::default()).unwrap_or_default()
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Limit {
-    time_limit: u64,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -274,10 +334,26 @@ mod tests {
         for entry in tabular_entries() {
             let batch = entry.make(entry.parameters(), 1, Seed::new(0)).unwrap();
             let mdp = batch.tabular().unwrap().finite_mdp();
-            assert_eq!(*batch.observation_space(), crate::Space::discrete(mdp.states()), "{}", entry.name());
+            let observations = match mdp.horizon() {
+                Some(horizon) => horizon * mdp.states() + 1,
+                None => mdp.states(),
+            };
+            assert_eq!(*batch.observation_space(), crate::Space::discrete(observations), "{}", entry.name());
         }
         let batch = make("Pendulum-v1", &toml::Table::new(), 1, Seed::new(0)).unwrap();
         assert!(batch.tabular().is_none());
+    }
+
+    #[test]
+    fn a_horizon_is_part_of_the_problem_and_its_steps_are_observed() {
+        let parameters = "horizon = 3\nsize = 3".parse().unwrap();
+        let mdp = tabular("DeepSea", &parameters).unwrap();
+        assert!(mdp.horizon() == Some(3) && mdp.observes_step());
+        let batch = make("DeepSea", &parameters, 1, Seed::new(0)).unwrap();
+        assert_eq!(*batch.observation_space(), crate::Space::discrete(3 * 10 + 1));
+        assert!(error("RiverSwim", "horizon = 0").contains("horizon of 0"));
+        assert!(error("RiverSwim", "horizn = 5").contains("did you mean `horizon`?"));
+        assert!(error("LayeredRandom", "horizon = 0").contains("`horizon` is 0"));
     }
 
     #[test]

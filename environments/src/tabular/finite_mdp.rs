@@ -24,13 +24,15 @@ use crate::{Action, Environment, Error, Outcome, Space, picture::Picture, random
 /// from step to step; see [`layered`](Self::layered).
 ///
 /// As an environment, the observation is the number of the state and the action space is discrete.
-/// Copies share their tables in memory.
+/// With a horizon that is not all that a policy needs to know: see
+/// [`observing_step`](Self::observing_step). Copies share their tables in memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct FiniteMdp {
     tables: Arc<Tables>,
     layout: Option<Arc<Layout>>,
     horizon: Option<usize>,
+    observes_step: bool,
     state: usize,
     elapsed: usize,
 }
@@ -41,6 +43,7 @@ struct Snapshot {
     tables: Arc<Tables>,
     layout: Option<Arc<Layout>>,
     horizon: Option<usize>,
+    observes_step: bool,
     state: usize,
     elapsed: usize,
 }
@@ -83,7 +86,14 @@ impl FiniteMdp {
     }
 
     fn at_start(tables: Tables, horizon: Option<usize>) -> Self {
-        FiniteMdp { tables: Arc::new(tables), layout: None, horizon, state: 0, elapsed: 0 }
+        FiniteMdp {
+            tables: Arc::new(tables),
+            layout: None,
+            horizon,
+            observes_step: false,
+            state: 0,
+            elapsed: 0,
+        }
     }
 
     /// A process without terminal states from dense tables: `transitions` (state × action × next
@@ -137,6 +147,17 @@ impl FiniteMdp {
         Ok(FiniteMdp { layout, ..self })
     }
 
+    /// The same process, whose observations tell the step beside the state: step · states + state,
+    /// and steps · states after the last step, as in [`unrolled`](Self::unrolled). What is best in a
+    /// state depends on how many steps are left, so a policy that sees the state alone is in general
+    /// not optimal. Errors when there is no horizon.
+    pub fn observing_step(self) -> Result<Self, Error> {
+        if self.horizon.is_none() {
+            return invalid("it has no horizon, so the step tells nothing".into());
+        }
+        Ok(FiniteMdp { observes_step: true, ..self })
+    }
+
     /// A process with a horizon, as one without: its states are pairs (step, state), numbered
     /// step · states + state, and after the last step comes one terminal state. Ordinary methods
     /// then apply to it with a discount of one. Errors when there is no horizon.
@@ -179,6 +200,12 @@ impl FiniteMdp {
     /// horizon.
     pub fn stages(&self) -> usize {
         self.tables.stages
+    }
+
+    /// Whether observations tell the step beside the state; see
+    /// [`observing_step`](Self::observing_step).
+    pub fn observes_step(&self) -> bool {
+        self.observes_step
     }
 
     /// Probability of each state at the start of an episode.
@@ -245,6 +272,17 @@ impl FiniteMdp {
     fn stage(&self, step: usize) -> usize {
         step.min(self.stages() - 1)
     }
+
+    /// What is observed now.
+    fn observation(&self) -> f32 {
+        let steps = self.horizon.filter(|_| self.observes_step);
+        let index = match steps {
+            None => self.state,
+            Some(horizon) if self.elapsed >= horizon => horizon * self.states(),
+            Some(_) => self.elapsed * self.states() + self.state,
+        };
+        index as f32
+    }
 }
 
 impl Tabular for FiniteMdp {
@@ -255,7 +293,10 @@ impl Tabular for FiniteMdp {
 
 impl Environment for FiniteMdp {
     fn observation_space(&self) -> Space {
-        Space::discrete(self.states())
+        match self.horizon {
+            Some(horizon) if self.observes_step => Space::discrete(horizon * self.states() + 1),
+            _ => Space::discrete(self.states()),
+        }
     }
 
     fn action_space(&self) -> Space {
@@ -265,7 +306,7 @@ impl Environment for FiniteMdp {
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
         self.state = self.tables.draw_start(rng);
         self.elapsed = 0;
-        observation[0] = self.state as f32;
+        observation[0] = self.observation();
         Ok(())
     }
 
@@ -280,7 +321,7 @@ impl Environment for FiniteMdp {
             self.tables.draw(self.stage(self.elapsed), self.state, action, rng);
         self.state = next;
         self.elapsed = self.elapsed.saturating_add(1);
-        observation[0] = next as f32;
+        observation[0] = self.observation();
         let over = self.horizon.is_some_and(|horizon| self.elapsed >= horizon);
         Ok(Outcome { reward, terminated: over || self.tables.terminal[next], truncated: false })
     }
@@ -296,8 +337,8 @@ impl Environment for FiniteMdp {
 
 impl From<FiniteMdp> for Snapshot {
     fn from(mdp: FiniteMdp) -> Self {
-        let FiniteMdp { tables, layout, horizon, state, elapsed } = mdp;
-        Snapshot { tables, layout, horizon, state, elapsed }
+        let FiniteMdp { tables, layout, horizon, observes_step, state, elapsed } = mdp;
+        Snapshot { tables, layout, horizon, observes_step, state, elapsed }
     }
 }
 
@@ -305,10 +346,14 @@ impl TryFrom<Snapshot> for FiniteMdp {
     type Error = Error;
 
     fn try_from(snapshot: Snapshot) -> Result<Self, Error> {
-        let Snapshot { tables, layout, horizon, state, elapsed } = snapshot;
+        let Snapshot { tables, layout, horizon, observes_step, state, elapsed } = snapshot;
         let tables = Arc::new(Arc::unwrap_or_clone(tables).checked()?);
         let stages = tables.stages;
-        if state >= tables.states || horizon == Some(0) || (stages > 1 && horizon != Some(stages)) {
+        let wrong_horizon = match horizon {
+            None => stages > 1 || observes_step,
+            Some(horizon) => horizon == 0 || (stages > 1 && horizon != stages),
+        };
+        if state >= tables.states || wrong_horizon {
             return invalid(format!(
                 "state {state} of {}, horizon {horizon:?} with {stages} stages",
                 tables.states
@@ -316,6 +361,6 @@ impl TryFrom<Snapshot> for FiniteMdp {
         }
         let layout =
             layout.map(|l| Arc::unwrap_or_clone(l).checked(tables.states).map(Arc::new)).transpose()?;
-        Ok(FiniteMdp { tables, layout, horizon, state, elapsed })
+        Ok(FiniteMdp { tables, layout, horizon, observes_step, state, elapsed })
     }
 }

@@ -15,6 +15,7 @@ use crate::{Error, parameters::require, random::Seed};
 /// the next state is drawn from a symmetric Dirichlet distribution and the reward uniformly from
 /// [0, 1].
 ///
+/// **Observation**: step · `states` + state, since what is best in a state depends on the step.
 /// **Start**: state 0. **End**: after `horizon` steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -57,7 +58,7 @@ impl LayeredRandom {
         let weights = Array4::random_using((horizon, states, actions, states), gamma, &mut rng);
         let mut initial = vec![0.0; states];
         initial[0] = 1.0;
-        FiniteMdp::layered(horizon, states, actions, &initial, |step, state, action| {
+        let mdp = FiniteMdp::layered(horizon, states, actions, &initial, |step, state, action| {
             let reward = rewards[[step, state, action]];
             let weights = weights.slice(s![step, state, action, ..]);
             let total = weights.sum();
@@ -68,6 +69,7 @@ impl LayeredRandom {
             let share =
                 |(next, weight): (usize, &f64)| Transition { probability: weight / total, next, reward };
             weights.iter().enumerate().map(share).collect()
-        })
+        })?;
+        mdp.observing_step()
     }
 }

@@ -197,6 +197,33 @@ fn an_unrolled_process_takes_the_same_steps() {
 }
 
 #[test]
+fn the_observed_step_and_state_are_the_state_of_the_unrolled_process() {
+    let mdp = GridWorld::default().build().unwrap();
+    assert!(message(mdp.clone().observing_step()).contains("no horizon"));
+    let mut mdp = mdp.with_horizon(4).unwrap().observing_step().unwrap();
+    assert_eq!(mdp.observation_space(), crate::Space::discrete(4 * 11 + 1));
+    let mut unrolled = mdp.unrolled().unwrap();
+    let mut streams = [(); 2].map(|()| Seed::new(5).stream("environment"));
+    let (mut seen, mut expected) = ([0.0], [0.0]);
+    for episode in 0..50 {
+        mdp.reset(&mut streams[0], &mut seen).unwrap();
+        unrolled.reset(&mut streams[1], &mut expected).unwrap();
+        for step in 0.. {
+            assert_eq!(seen, expected);
+            let action = Action::Discrete((episode + step) % 4);
+            let outcome = mdp.step(action, &mut streams[0], &mut seen).unwrap();
+            unrolled.step(action, &mut streams[1], &mut expected).unwrap();
+            if outcome.terminated {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+    }
+    let bytes = postcard::to_allocvec(&mdp).unwrap();
+    assert_eq!(postcard::from_bytes::<FiniteMdp>(&bytes).unwrap(), mdp);
+}
+
+#[test]
 fn a_layout_that_does_not_fit_is_an_error() {
     let reason = |result: Result<Layout, Error>| result.unwrap_err().to_string();
     assert!(reason(Layout::new(2, vec![Cell::Floor; 3], vec![])).contains("3 cells in rows of 2"));
