@@ -107,6 +107,9 @@ fn make_as<C: Configuration>(
     let configuration = read_as::<C>(name, given)?;
     match device {
         DeviceKind::Cpu => configuration.learner(environment, seed, Cpu::open()?),
+        #[cfg(feature = "cuda")]
+        DeviceKind::Cuda => configuration.learner(environment, seed, crate::tensor::Cuda::open()?),
+        #[cfg(not(feature = "cuda"))]
         DeviceKind::Cuda => Err(Error::Device {
             device: "cuda",
             reason: "this program was built without the feature `cuda`".into(),

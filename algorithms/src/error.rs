@@ -62,3 +62,12 @@ impl Error {
         }
     }
 }
+
+/// Errors with the first number that is not finite; `what` is what the numbers are. The error's
+/// number of steps is zero: [`Error::after`] tells it.
+pub(crate) fn require_finite(what: &'static str, values: &[f32]) -> Result<(), Error> {
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(&value) => Err(Error::NonFinite { what, value: f64::from(value), steps: 0 }),
+        None => Ok(()),
+    }
+}

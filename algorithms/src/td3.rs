@@ -271,13 +271,12 @@ impl<D: Device> Learner for Td3<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        let mut normalised = vec![0.0; actions.len() * self.policy.outputs()];
-        self.policy.infer(observations, &mut normalised);
-        if mode == Mode::Sample {
-            add_noise(self.config.exploration_noise as f32, rng, &mut normalised);
-        }
-        self.collector.action_box().write(&normalised, actions);
-        Ok(())
+        self.collector.act(observations, actions, |observations, actions| {
+            self.policy.infer(observations, actions);
+            if mode == Mode::Sample {
+                add_noise(self.config.exploration_noise as f32, rng, actions);
+            }
+        })
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {

@@ -225,6 +225,20 @@ fn spaces_that_a_learner_cannot_act_in_are_named() {
 }
 
 #[test]
+fn an_action_buffer_of_another_space_or_size_is_an_error() {
+    for name in LEARNERS {
+        let learner = make(name, "hidden = [8]", pendulum(1, Seed::new(1)), Seed::new(1)).unwrap();
+        let mut rng = Seed::new(1).stream("test");
+        let mut discrete = Actions::Discrete(vec![0]);
+        let error = learner.act(&[0.0; 3], Mode::Greedy, &mut rng, &mut discrete).unwrap_err();
+        assert!(error.to_string().contains("discrete"), "{name}: {error}");
+        let mut two = Actions::Continuous { values: vec![0.0; 2], width: 1 };
+        let error = learner.act(&[0.0; 3], Mode::Greedy, &mut rng, &mut two).unwrap_err();
+        assert!(error.to_string().contains("2"), "{name}: {error}");
+    }
+}
+
+#[test]
 fn a_learner_that_diverges_says_what_is_not_finite_and_when() {
     for name in LEARNERS {
         let parameters = "hidden = [8]\nbatch_size = 16\nlearning_starts = 20\nlearning_rate = 1e30";

@@ -412,10 +412,9 @@ impl<D: Device> Learner for OffPolicyMdpo<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        let mut normalised = vec![0.0; actions.len() * self.collector.action_box().width()];
-        self.policy.act(observations, mode, rng, &mut Vec::new(), &mut normalised);
-        self.collector.action_box().write(&normalised, actions);
-        Ok(())
+        self.collector.act(observations, actions, |observations, actions| {
+            self.policy.act(observations, mode, rng, &mut Vec::new(), actions);
+        })
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {

@@ -132,7 +132,7 @@ impl<D: Device> ActorCritic<D> {
     /// Fills the rollout: the policy acts, the value function judges, advantages are estimated.
     ///
     /// # Errors
-    /// Those of the environment.
+    /// [`Error::NonFinite`] when an action is not finite; those of the environment.
     pub fn collect(&mut self) -> Result<(), Error> {
         let ActorCritic { collector, rollout, policy, value, .. } = self;
         collector.collect(policy, rollout)?;
@@ -177,7 +177,8 @@ impl<D: Device> ActorCritic<D> {
     /// What [`Learner::act`](crate::Learner::act) asks for: normalisation is frozen.
     ///
     /// # Errors
-    /// [`Error::Environment`] when `actions` is not a buffer for one action per row.
+    /// [`Error::Environment`] when `actions` is not a buffer for one action per row;
+    /// [`Error::NonFinite`] when an action is not finite.
     pub fn act(
         &self,
         observations: &[f32],
@@ -189,8 +190,8 @@ impl<D: Device> ActorCritic<D> {
         space.check_buffer(actions, observations.len() / self.rollout.observation_features())?;
         let mut observations = observations.to_vec();
         self.collector.normalisation().normalise(&mut observations);
-        self.policy.act(&observations, mode, rng, actions, None, &mut Vec::new());
-        Ok(())
+        let acted = self.policy.act(&observations, mode, rng, actions, None, &mut Vec::new());
+        acted.map_err(|e| e.after(self.collector.steps()))
     }
 
     /// Writes environments, normalisation and networks. The rollout is not part of the state: every

@@ -334,6 +334,56 @@ fn a_checkpoint_or_an_action_buffer_of_another_environment_is_an_error() {
 }
 
 #[test]
+fn a_diverged_policy_is_a_number_that_is_not_finite_and_no_mistake_of_the_environment() {
+    for (continuous, quantity) in [(true, "action"), (false, "log-probability of an action")] {
+        for value in [f32::NAN, f32::INFINITY] {
+            let (mut agent, ..) = moved_agent(continuous, 9);
+            let steps = agent.collector.steps();
+            let diverged = vec![value; agent.policy.flat_parameters().len()];
+            agent.policy.set_flat_parameters(&diverged);
+            let space = agent.collector.environment().action_space().clone();
+            let observations = vec![0.5; agent.rollout.observation_features()];
+            let mut actions = Actions::zeros(&space, 1);
+            let mut rng = Seed::new(9).stream("test");
+            for error in [
+                agent.act(&observations, Mode::Greedy, &mut rng, &mut actions).unwrap_err(),
+                agent.collect().unwrap_err(),
+            ] {
+                let Error::NonFinite { what, value, steps: at } = error else { panic!("{error}") };
+                assert!([quantity, "log-probability of an action"].contains(&what), "{what}");
+                assert!(!value.is_finite());
+                assert_eq!(at, steps);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_learner_that_diverges_says_what_is_not_finite_and_when() {
+    let seed = Seed::new(9);
+    for (algorithm, rate) in [
+        ("reinforce", "value_learning_rate"),
+        ("ppo", "learning_rate"),
+        ("trpo", "value_learning_rate"),
+        ("mdpo-on-policy", "value_learning_rate"),
+    ] {
+        for environment in [copies(Pendulum::default(), 2, seed), copies(CartPole::default(), 2, seed)] {
+            let parameters = format!("steps = 24\nnetwork = {{ hidden = [8] }}\n{rate} = 1e30");
+            let parameters = parameters.parse().unwrap();
+            let mut learner =
+                catalogue::make(algorithm, &parameters, environment, seed, DeviceKind::Cpu).unwrap();
+            let mut steps = 0;
+            let error = (0..20).find_map(|_| {
+                steps = learner.steps();
+                learner.advance().err()
+            });
+            let Some(Error::NonFinite { steps: at, .. }) = error else { panic!("{algorithm}: {error:?}") };
+            assert!((steps..=steps + 48).contains(&at) && at > 0, "{algorithm}: {at} of {steps}");
+        }
+    }
+}
+
+#[test]
 fn acting_changes_nothing_that_is_learned() {
     let seed = Seed::new(8);
     for algorithm in ALGORITHMS {

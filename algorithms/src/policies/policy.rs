@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Categorical, DiagonalGaussian, Distribution, categorical, diagonal_gaussian};
 use crate::{
     Checkpoint, Error, Mode,
+    error::require_finite,
     networks::{Activation, DenseConfig, DenseStack, Initialisation},
     tensor::{
         self, Device, Gradients, Matrix, MatrixOperations, Operations, Parameters, Recording, Tape, Vector,
@@ -188,6 +189,10 @@ impl<D: Device> Policy<D> {
     /// Chooses an action for every row of `observations` (rows × features), on the host. Where
     /// `log_probs` is given, it receives the actions' log-probabilities. `scratch` may hold
     /// anything; it is there to be reused.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when an action or its log-probability is not finite, as those of a
+    /// diverged network are (its number of steps is zero: a policy does not know it).
     pub fn act(
         &self,
         observations: &[f32],
@@ -196,7 +201,7 @@ impl<D: Device> Policy<D> {
         actions: &mut Actions,
         mut log_probs: Option<&mut [f32]>,
         scratch: &mut Vec<f32>,
-    ) {
+    ) -> Result<(), Error> {
         let columns = self.network.outputs();
         scratch.resize(observations.len() / self.network.inputs() * columns, 0.0);
         self.network.infer(observations, scratch);
@@ -222,9 +227,14 @@ impl<D: Device> Policy<D> {
                 }
                 (head, actions) => unreachable!("{actions:?} were not made for {head:?}"),
             };
+            require_finite("log-probability of an action", &[log_prob])?;
             if let Some(log_probs) = &mut log_probs {
                 log_probs[row] = log_prob;
             }
+        }
+        match actions {
+            Actions::Continuous { values, .. } => require_finite("action", values),
+            Actions::Discrete(_) | Actions::MultiDiscrete { .. } => Ok(()),
         }
     }
 

@@ -200,7 +200,7 @@ fn draw(
     let rows = observations.len() / 3;
     let mut actions = Actions::zeros(space, rows);
     let mut log_probs = vec![f32::NAN; rows];
-    policy.act(observations, mode, rng, &mut actions, Some(&mut log_probs), &mut Vec::new());
+    policy.act(observations, mode, rng, &mut actions, Some(&mut log_probs), &mut Vec::new()).unwrap();
     let mut features = vec![0.0; rows * space.features()];
     for (i, row) in features.chunks_exact_mut(space.features()).enumerate() {
         space.encode_action(actions.row(i), row);

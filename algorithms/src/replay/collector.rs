@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Checkpoint, Error,
+    error::require_finite,
     policies::{ActionBox, uniform},
     replay::{Minibatch, Replay, TransitionBatch},
     tensor::Device,
@@ -122,15 +123,35 @@ impl Collector {
             act(&state.observations, &mut state.action_stream, &mut self.normalised);
         }
         // A diverged policy is the learner's failure, not a mistake of the environment's user.
-        if let Some(&action) = self.normalised.iter().find(|action| !action.is_finite()) {
-            return Err(Error::NonFinite { what: "action", value: f64::from(action), steps: state.steps });
-        }
+        require_finite("action", &self.normalised).map_err(|e| e.after(state.steps))?;
         self.action_box.write(&self.normalised, &mut self.actions);
         self.environment.step(&self.actions, &mut self.step)?;
         self.replay.push_step(&state.observations, &self.normalised, &self.step);
         state.observations.copy_from_slice(&self.step.observations);
         state.steps += self.environment.copies() as u64;
         Ok(&self.step.episodes)
+    }
+
+    /// What [`Learner::act`](crate::Learner::act) asks for: in `actions`, an action of the
+    /// environment for each row of `observations` (rows × features). `act` is given the
+    /// observations and writes the actions on [−1, 1] (rows × width).
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when `actions` is not a buffer for one action per row;
+    /// [`Error::NonFinite`] when an action is not finite.
+    pub fn act(
+        &self,
+        observations: &[f32],
+        actions: &mut Actions,
+        act: impl FnOnce(&[f32], &mut [f32]),
+    ) -> Result<(), Error> {
+        let rows = observations.len() / self.environment.observation_space().features();
+        self.environment.action_space().check_buffer(actions, rows)?;
+        let mut normalised = vec![0.0; rows * self.action_box.width()];
+        act(observations, &mut normalised);
+        require_finite("action", &normalised).map_err(|e| e.after(self.state.steps))?;
+        self.action_box.write(&normalised, actions);
+        Ok(())
     }
 
     /// How many gradient steps follow the step just taken.

@@ -192,7 +192,7 @@ impl Collector {
     /// advantages and returns is overwritten.
     ///
     /// # Errors
-    /// Those of the environment.
+    /// [`Error::NonFinite`] when an action is not finite; those of the environment.
     pub fn collect<D: Device>(&mut self, behaviour: &Policy<D>, rollout: &mut Rollout) -> Result<(), Error> {
         let Collector { environment, step, actions, scratch, state } = self;
         let copies = environment.copies();
@@ -214,7 +214,10 @@ impl Collector {
                 .copy_from_slice(&state.observations);
             let log_probs = &mut rollout.log_probs[rows.clone()];
             let (observations, rng) = (&state.observations, &mut state.stream);
-            behaviour.act(observations, Mode::Sample, rng, actions, Some(log_probs), scratch);
+            // A diverged policy is the learner's failure, not a mistake of the environment's user.
+            behaviour
+                .act(observations, Mode::Sample, rng, actions, Some(log_probs), scratch)
+                .map_err(|e| e.after(state.steps))?;
             let encoded = rollout.actions[start * action_features..].chunks_exact_mut(action_features);
             for (copy, row) in encoded.take(copies).enumerate() {
                 environment.action_space().encode_action(actions.row(copy), row);
