@@ -112,7 +112,8 @@ fn make_as<C: Configuration>(
         #[cfg(not(feature = "cuda"))]
         DeviceKind::Cuda => Err(Error::Device {
             device: "cuda",
-            reason: "this program was built without the feature `cuda`".into(),
+            reason: "this program was built without the feature `cuda`; build it with `--features cuda`"
+                .into(),
         }),
     }
 }

@@ -65,7 +65,7 @@ struct Arguments {
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// Runs or resumes the claims behind the example instead, as `assay claim` does, with the
-    /// environments, seeds and budgets that they say; takes hours.
+    /// environments, seeds and budgets that they say; takes much longer.
     #[arg(long, conflicts_with_all = ["seeds", "environment", "overrides"])]
     full: bool,
     /// Goes on with what is in the output folder (by default the last one) instead of starting anew.
@@ -128,7 +128,13 @@ impl Demonstration {
     fn conclude(&self, arguments: &Arguments) -> Result<Done, Error> {
         let device: Vec<String> = arguments.device.iter().map(|device| format!("device={device}")).collect();
         let root = arguments.output.as_deref().unwrap_or(Path::new("runs"));
-        let attempt = Attempt { overrides: &device, root, session: arguments.session(), publish: None };
+        let attempt = Attempt {
+            is_the_claim: device.is_empty(),
+            overrides: &device,
+            root,
+            session: arguments.session(),
+            publish: None,
+        };
         let mut line = self.line(arguments);
         arguments.output.iter().for_each(|output| line.push_str(&format!(" --output {}", output.display())));
         let mut all = Done::All;

@@ -106,7 +106,11 @@ fn experiments(claim: &Claim, seeds: usize, overrides: &[String]) -> Result<Vec<
         if overrides.is_empty() {
             return Ok(experiment);
         }
-        Experiment::parse(&experiment.to_toml(), &format!("claim {}", claim.name), overrides)
+        let changed = Experiment::parse(&experiment.to_toml(), &format!("claim {}", claim.name), overrides)?;
+        if (&changed.seeds, &changed.name) != (&experiment.seeds, &experiment.name) {
+            return Err(Error::Records("a claim's seeds and its experiments' names are its own".into()));
+        }
+        Ok(changed)
     };
     (0..claim.tasks.len()).map(experiment).collect()
 }

@@ -65,7 +65,7 @@ impl Report {
         let Judgement { verdict, seeds, .. } = &self.published.judgement;
         let mut text = format!("{}: {}\n", self.claim.name, self.claim.statement);
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{verdict}, after {seeds} seeds\n");
+        let _ = writeln!(text, "{verdict}, after {}\n", counted(*seeds));
         for line in self.comparisons() {
             let _ = writeln!(text, "  {line}");
         }
@@ -190,4 +190,8 @@ fn measured(metric: &Metric) -> String {
         Metric::StepsTo { level } => format!("steps to {level} of the reference range"),
         Metric::Named { name, .. } => name.clone(),
     }
+}
+
+fn counted(seeds: usize) -> String {
+    format!("{seeds} seed{}", if seeds == 1 { "" } else { "s" })
 }

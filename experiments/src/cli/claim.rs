@@ -24,20 +24,23 @@ use crate::{
     assay claim sac-pendulum\n  \
     assay claim sac-pendulum --show > my-claim.toml\n  \
     assay claim my-claim.toml\n  \
-    assay claim sac-pendulum --set budget=2_000 --root /tmp/try")]
+    assay claim sac-pendulum --seeds 2 --set budget=2_000 --root try")]
 pub(super) struct ClaimCommand {
     /// The claim's name, or a TOML file with one.
     claim: Option<String>,
     /// Changes a field of the claim's experiments, for a quick try; no verdict is recorded then.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     overrides: Vec<String>,
+    /// Takes so many seeds in place of the claim's, for a quick try; no verdict is recorded then.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    seeds: Option<u64>,
     /// Prints the claim as TOML and runs nothing.
     #[arg(long)]
     show: bool,
     /// In a checkout of the source: puts the verdict and the results of every run under
     /// experiments/results, and into the pages that show them. Without a name, only brings the pages
     /// up to date.
-    #[arg(long, conflicts_with = "overrides")]
+    #[arg(long, conflicts_with_all = ["overrides", "seeds"])]
     publish: bool,
     #[command(flatten)]
     session: SessionArguments,
@@ -53,26 +56,33 @@ impl ClaimCommand {
             checkout.iter().try_for_each(|checkout| publication::refresh(checkout))?;
             return list(&self.root);
         };
-        let claim = read(name)?;
+        let mut claim = read(name)?;
+        if let Some(seeds) = self.seeds {
+            claim.seeds = vec![seeds as usize];
+        }
         if self.show {
             print!("{}", claim.to_toml());
             return Ok(Done::All);
         }
         let attempt = Attempt {
+            is_the_claim: self.overrides.is_empty() && self.seeds.is_none(),
             overrides: &self.overrides,
             root: &self.root,
             session: self.session.session(),
             publish: checkout.as_deref(),
         };
-        let set = self.overrides.iter().map(|change| format!(" --set '{change}'"));
-        let line = format!("assay claim {name} --root {}{}", self.root.display(), set.collect::<String>());
+        let mut line = format!("assay claim {name} --root {}", self.root.display());
+        self.overrides.iter().for_each(|change| line.push_str(&format!(" --set '{change}'")));
+        self.seeds.iter().for_each(|seeds| line.push_str(&format!(" --seeds {seeds}")));
         attempt.conclude(&claim, &line)
     }
 }
 
 /// How claims are run and where it is written, whichever command asks for it.
 pub(crate) struct Attempt<'a> {
-    /// Changes to the experiments; nothing but records is written then.
+    /// Whether it is run as it stands; a verdict is written only then.
+    pub(crate) is_the_claim: bool,
+    /// Changes to the experiments.
     pub(crate) overrides: &'a [String],
     /// The folder of the records and the report.
     pub(crate) root: &'a Path,
@@ -95,8 +105,8 @@ impl Attempt<'_> {
             }
         };
         println!("{}", report.to_text()?);
-        if !self.overrides.is_empty() {
-            println!("(with overrides: this is not a verdict on the claim, and none is written)");
+        if !self.is_the_claim {
+            println!("The claim was changed: this is not a verdict on the claim, and none is written.");
             return Ok(Done::All);
         }
         let mut written = vec![report.write(self.root)?];

@@ -213,6 +213,20 @@ fn a_claim_is_run_resumed_and_judged() {
     assert!(output.contains("not a verdict on the claim"), "{output}");
     assert!(!folder.path().join("runs/unclear.json").exists());
 
+    let (code, output, _) = assay(folder.path(), &["claim", "tiny.toml", "--seeds", "1", "--root", "try"]);
+    assert!(code == 0 && output.contains("after 1 seed\n") && output.contains("not a verdict"), "{output}");
+    assert!(
+        folder.path().join("try/tiny-2/long/seed-0").exists()
+            && !folder.path().join("try/tiny.json").exists()
+    );
+    let (code, _, errors) =
+        assay(folder.path(), &["claim", "tiny.toml", "--set", "seeds=1", "--root", "other"]);
+    assert!(
+        code == 1 && errors.contains("a claim's seeds and its experiments' names are its own"),
+        "{errors}"
+    );
+    assert!(!folder.path().join("other").exists());
+
     // A verdict that cannot be read hides no other.
     fs::write(folder.path().join("runs/sac-pendulum.json"), "{}").unwrap();
     let (code, output, _) = assay(folder.path(), &["claim"]);
