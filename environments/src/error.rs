@@ -58,6 +58,14 @@ pub enum Error {
         /// What broke, and when.
         reason: String,
     },
+    /// A simulator outside this crate cannot be used.
+    #[error("{simulator} cannot be used: {reason}")]
+    Simulator {
+        /// The simulator's name.
+        simulator: &'static str,
+        /// What is missing or does not fit.
+        reason: String,
+    },
     /// A table that is not a decision process.
     #[error("invalid decision process: {reason}")]
     InvalidProcess {

@@ -14,13 +14,16 @@
 //! | [`wrappers`] | time limits, normalisation, rescaled and clipped actions, around any environment |
 //!
 //! [`catalogue`] makes any of them by name. With the feature `gym-rs`, the module `gym_rs` runs the
-//! environments of the crate of that name.
+//! environments of the crate of that name; with the feature `mujoco`, the module `mujoco` runs
+//! Gymnasium's robots in MuJoCo.
 
 pub mod catalogue;
 pub mod classic;
 pub mod conformance;
 #[cfg(feature = "gym-rs")]
 pub mod gym_rs;
+#[cfg(feature = "mujoco")]
+pub mod mujoco;
 pub mod parameters;
 pub mod picture;
 pub mod probe;
