@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Actions, Environment, Error, Outcome, Space,
+    error::check_length,
     parameters::require,
     picture::Picture,
     random::{Seed, Stream, fnv1a},
@@ -372,8 +373,4 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
 
 fn unusable(error: postcard::Error) -> Error {
     Error::Snapshot { reason: error.to_string() }
-}
-
-fn check_length(what: &'static str, given: usize, expected: usize) -> Result<(), Error> {
-    if given == expected { Ok(()) } else { Err(Error::Length { what, given, expected }) }
 }

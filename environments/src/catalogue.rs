@@ -66,6 +66,8 @@ impl Entry {
 /// All environments, in the order in which they are best listed.
 pub fn entries() -> Vec<Entry> {
     let mut entries = classic_entries();
+    #[cfg(feature = "physics")]
+    entries.extend(physics_entries());
     entries.extend(tabular_entries());
     entries.extend(probe_entries());
     entries
@@ -95,6 +97,15 @@ fn classic_entries() -> Vec<Entry> {
             Ok(Acrobot::new())
         }),
     ]
+}
+
+/// Robots; their batches step on several threads.
+#[cfg(feature = "physics")]
+fn physics_entries() -> Vec<Entry> {
+    use crate::physics::{RobotEnvironment, robots::hopper};
+    vec![robot("RapierHopper", "hop forwards on one leg without falling", 1000, |_: &Nothing| {
+        RobotEnvironment::new(hopper::robot(), hopper::task())
+    })]
 }
 
 fn tabular_entries() -> Vec<Entry> {
@@ -183,7 +194,8 @@ where
     P: Serialize + DeserializeOwned + Default + 'static,
     E: Environment,
 {
-    built_by(name, summary, defaults::<P>(), move |given| build(&read(name, given)?))
+    let build = move |given: &toml::Table| build(&read(name, given)?);
+    built_by(name, summary, defaults::<P>(), build)
 }
 
 /// An entry whose parameters are a `P` and, beside them, a time limit that is `steps` by default.
@@ -197,12 +209,42 @@ where
     P: Serialize + DeserializeOwned + Default + 'static,
     E: Environment,
 {
+    limited_in(name, summary, steps, build, |batch| batch)
+}
+
+/// As [`limited`], with copies that step on several threads.
+#[cfg(feature = "physics")]
+fn robot<P, E>(
+    name: &'static str,
+    summary: &'static str,
+    steps: u32,
+    build: fn(&P) -> Result<E, Error>,
+) -> Entry
+where
+    P: Serialize + DeserializeOwned + Default + 'static,
+    E: Environment,
+{
+    limited_in(name, summary, steps, build, Batch::parallel)
+}
+
+fn limited_in<P, E>(
+    name: &'static str,
+    summary: &'static str,
+    steps: u32,
+    build: fn(&P) -> Result<E, Error>,
+    arrange: fn(Batch<TimeLimit<E>>) -> Batch<TimeLimit<E>>,
+) -> Entry
+where
+    P: Serialize + DeserializeOwned + Default + 'static,
+    E: Environment,
+{
     let mut parameters = defaults::<P>();
     parameters.insert(TIME_LIMIT.into(), steps.into());
-    built_by(name, summary, parameters, move |given| {
+    let build = move |given: &toml::Table| {
         let (ends, parameters): (Ends, P) = read_with(name, given, &[TIME_LIMIT])?;
         TimeLimit::new(build(&parameters)?, ends.time_limit.unwrap_or(steps.into()))
-    })
+    };
+    arranged_by(name, summary, parameters, build, arrange)
 }
 
 /// An entry of a decision process whose parameters are a `P` and, beside them, a `horizon` that is
@@ -271,12 +313,24 @@ fn built_by<E: Environment>(
     parameters: toml::Table,
     build: impl Fn(&toml::Table) -> Result<E, Error> + Clone + Send + Sync + 'static,
 ) -> Entry {
+    arranged_by(name, summary, parameters, build, |batch| batch)
+}
+
+fn arranged_by<E: Environment>(
+    name: &'static str,
+    summary: &'static str,
+    parameters: toml::Table,
+    build: impl Fn(&toml::Table) -> Result<E, Error> + Clone + Send + Sync + 'static,
+    arrange: fn(Batch<E>) -> Batch<E>,
+) -> Entry {
     let build_to_check = build.clone();
     Entry {
         name,
         summary,
         parameters,
-        make: Box::new(move |given, copies, seed| Ok(Box::new(Batch::new(build(given)?, copies, seed)?))),
+        make: Box::new(move |given, copies, seed| {
+            Ok(Box::new(arrange(Batch::new(build(given)?, copies, seed)?)))
+        }),
         check: Box::new(move |given| Ok(conformance::check(&build_to_check(given)?)?)),
     }
 }

@@ -54,7 +54,7 @@ pub enum Error {
     #[error("{environment} became unstable: {reason}")]
     Unstable {
         /// The environment's name.
-        environment: &'static str,
+        environment: String,
         /// What broke, and when.
         reason: String,
     },
@@ -78,4 +78,9 @@ pub enum Error {
     /// An environment that breaks its contract.
     #[error(transparent)]
     Conformance(#[from] ConformanceError),
+}
+
+/// Errors unless the buffer called `what` has `expected` elements.
+pub(crate) fn check_length(what: &'static str, given: usize, expected: usize) -> Result<(), Error> {
+    if given == expected { Ok(()) } else { Err(Error::Length { what, given, expected }) }
 }

