@@ -116,12 +116,17 @@ fn commands(page: &str) -> Vec<Vec<String>> {
     spans.chain(lines).filter(is_command).map(words).collect()
 }
 
-/// What a page says about a claim is the claim's committed report.
+/// What a page says about a claim is the claim's committed report, and each is in some page.
 #[test]
 fn pages_show_the_committed_reports() {
+    let mut shown = String::new();
     for (path, page) in pages() {
         let fresh = publication::refreshed(&path, &page, &checkout()).unwrap();
+        shown.push_str(&page);
         assert!(fresh == page, "{} is out of date: `assay claim --publish` mends it", path.display());
+    }
+    for name in claims::names() {
+        assert!(shown.contains(&format!("<!-- begin claim {name} -->")), "no page shows the claim {name}");
     }
 }
 
