@@ -32,6 +32,25 @@
 //! operations and reductions are written as plain expressions and have no `Result`: on the CPU they
 //! cannot fail short of the allocator's abort; on CUDA they panic when the device's memory is
 //! exhausted.
+//!
+//! # Memory
+//! A device keeps the memory that tensors give back for the next ones of their size, so numbers are
+//! allocated only by the first updates. What an update still asks of the allocator is the
+//! book-keeping of dfdx's operations: a reference count for every tensor, a function for every
+//! operation on the tape. Nothing else allocates: not networks, optimisers, replay, rollouts or
+//! acting. The number of allocations in one more gradient step on the CPU, as a test counts it
+//! (Gaussian policies, any size of network and batch):
+//!
+//! | learner | gradient step | allocations |
+//! |---|---|---|
+//! | PPO | policy and value function | 78 |
+//! | TRPO | value function | 18 |
+//! | MDPO, on-policy | policy | 80 |
+//! | MDPO, off-policy | policy, critics and value network | 213 |
+//! | SAC | policy, critics and temperature | 142 |
+//! | TD3 | twice the critics, once the policy | 94 |
+//!
+//! Beside them an iteration allocates the list of metrics in its report.
 
 #[cfg(feature = "cuda")]
 pub mod cuda;

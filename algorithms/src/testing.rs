@@ -9,8 +9,9 @@ use assay_environments::{
 use rand::Rng;
 
 use crate::{
+    policies::Policy,
     replay::{Minibatch, Transition, TransitionBatch},
-    tensor::Cpu,
+    tensor::{Cpu, Gradients},
 };
 
 /// Copies of Pendulum-v1.
@@ -42,6 +43,20 @@ pub(crate) fn transitions(features: usize, width: usize, rows: usize, rng: &mut 
 /// The same on the device.
 pub(crate) fn minibatch(device: &Cpu, batch: &TransitionBatch) -> Minibatch<Cpu> {
     Minibatch::upload(device, batch).expect("the processor has memory")
+}
+
+/// All parameters of a policy in a vector of their own.
+pub(crate) fn flat_parameters(policy: &Policy<Cpu>) -> Vec<f32> {
+    let mut flat = Vec::new();
+    policy.flat_parameters(&mut flat);
+    flat
+}
+
+/// The gradient with respect to all parameters of a policy in a vector of its own.
+pub(crate) fn flat_gradient(policy: &Policy<Cpu>, gradients: &mut Gradients<Cpu>) -> Vec<f32> {
+    let mut flat = Vec::new();
+    policy.flat_gradient(gradients, &mut flat).expect("the processor has memory");
+    flat
 }
 
 /// Asserts that `gradient` is the derivative of `loss` at `values`, along several random

@@ -137,6 +137,22 @@ pub struct Trpo<D: Device> {
     order: MinibatchOrder,
     solver: ConjugateGradient,
     fisher: FisherProduct,
+    vectors: Vectors,
+}
+
+/// Memory of an update: vectors over all parameters of the policy.
+#[derive(Default)]
+struct Vectors {
+    /// g.
+    gradient: Vec<f32>,
+    /// θ_k.
+    start: Vec<f32>,
+    /// s.
+    direction: Vec<f32>,
+    /// F s.
+    product: Vec<f32>,
+    /// What the line search tries.
+    candidate: Vec<f32>,
 }
 
 /// What the policy's update came to.
@@ -169,7 +185,7 @@ impl<D: Device> Trpo<D> {
         let value_optimiser = Adam::new(adam, &[agent.value.parameters()])?;
         let order = MinibatchOrder::new(agent.rollout.len(), seed);
         let (solver, fisher) = (ConjugateGradient::default(), FisherProduct::default());
-        Ok(Trpo { config, agent, value_optimiser, order, solver, fisher })
+        Ok(Trpo { config, agent, value_optimiser, order, solver, fisher, vectors: Vectors::default() })
     }
 
     /// The policy, the value function and their experience.
@@ -179,26 +195,27 @@ impl<D: Device> Trpo<D> {
 
     /// One natural-gradient step within the trust region around π_k.
     fn update_policy(&mut self, batch: &Batch<D>) -> Result<Update, Error> {
-        let Trpo { config, agent, solver, fisher, .. } = self;
-        let (objective, gradient) = policy_gradient(&agent.policy, batch)?;
-        let start = agent.policy.flat_parameters();
+        let Trpo { config, agent, solver, fisher, vectors, .. } = self;
+        let Vectors { gradient, start, direction, product, candidate } = vectors;
+        let objective = policy_gradient(&agent.policy, batch, gradient)?;
+        agent.policy.flat_parameters(start);
 
         // The direction s = F⁻¹ g, with F damped.
         let mut fisher_product = |v: &[f32], product: &mut [f32]| {
             fisher.apply(&agent.policy, &agent.rollout.observations, v, product);
             add_scaled(product, config.damping as f32, v);
         };
-        let mut direction = vec![0.0; gradient.len()];
+        direction.resize(gradient.len(), 0.0);
         let iterations = config.conjugate_gradient_steps;
-        let residual = solver.solve(&mut fisher_product, &gradient, iterations, 1e-10, &mut direction);
+        let residual = solver.solve(&mut fisher_product, gradient, iterations, 1e-10, direction);
 
         // The length at which the quadratic model sᵀ F s / 2 of the divergence reaches δ.
-        let mut product = vec![0.0; direction.len()];
-        fisher_product(&direction, &mut product);
-        let length = (2.0 * config.target_kl / dot(&direction, &product)).sqrt();
+        product.resize(direction.len(), 0.0);
+        fisher_product(direction, product);
+        let length = (2.0 * config.target_kl / dot(direction, product)).sqrt();
 
         let mut update = Update {
-            gradient_norm: dot(&gradient, &gradient).sqrt(),
+            gradient_norm: dot(gradient, gradient).sqrt(),
             residual_norm: residual.sqrt(),
             step_fraction: 0.0,
             improvement: 0.0,
@@ -209,9 +226,9 @@ impl<D: Device> Trpo<D> {
         }
         let mut fraction = 1.0;
         for _ in 0..config.line_search_steps {
-            let mut candidate = start.clone();
-            add_scaled(&mut candidate, (fraction * length) as f32, &direction);
-            agent.policy.set_flat_parameters(&candidate);
+            candidate.clone_from(start);
+            add_scaled(candidate, (fraction * length) as f32, direction);
+            agent.policy.set_flat_parameters(candidate);
             let (new_objective, kl) = surrogate(&agent.policy, batch)?;
             if new_objective > objective && kl <= config.target_kl {
                 update.step_fraction = fraction;
@@ -220,17 +237,22 @@ impl<D: Device> Trpo<D> {
             }
             fraction *= config.line_search_factor;
         }
-        agent.policy.set_flat_parameters(&start);
+        agent.policy.set_flat_parameters(start);
         Ok(update)
     }
 }
 
-/// The surrogate objective mean[ρ Â] at the current parameters, and its gradient g.
-fn policy_gradient<D: Device>(policy: &Policy<D>, batch: &Batch<D>) -> Result<(f64, Vec<f32>), Error> {
+/// The surrogate objective mean[ρ Â] at the current parameters; writes its gradient g.
+fn policy_gradient<D: Device>(
+    policy: &Policy<D>,
+    batch: &Batch<D>,
+    gradient: &mut Vec<f32>,
+) -> Result<f64, Error> {
     let ratios = batch.ratios(policy.record(batch.observations.clone())?);
     let objective = (ratios * batch.advantages.clone()).mean_all();
     let (objective, mut gradients) = backward(objective, "surrogate objective")?;
-    Ok((f64::from(objective), policy.flat_gradient(&mut gradients)?))
+    policy.flat_gradient(&mut gradients, gradient)?;
+    Ok(f64::from(objective))
 }
 
 /// The surrogate objective mean[ρ Â] and the mean KL(π_k, π_θ) at the current parameters.
@@ -311,6 +333,7 @@ mod tests {
     use crate::{
         on_policy::tests::{assert_policy_gradient, copies, moved_agent, vanilla_gradient},
         tensor::Cpu,
+        testing::flat_parameters,
     };
     use assay_environments::{
         classic::{CartPole, Pendulum},
@@ -333,7 +356,8 @@ mod tests {
         let (agent, _, _) = moved_agent(true, 2);
         let mut batch = agent.batch().unwrap();
         batch.log_probs = batch.old.clone().log_prob(&batch.actions);
-        let (_, found) = policy_gradient(&agent.policy, &batch).unwrap();
+        let mut found = Vec::new();
+        policy_gradient(&agent.policy, &batch, &mut found).unwrap();
         for (found, expected) in found.iter().zip(vanilla_gradient(&agent.policy, &batch)) {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         }
@@ -368,9 +392,9 @@ mod tests {
         let probe = Probe::new(Question::ConstantReward, ActionForm::Continuous);
         let config = Config { steps: 32, ..Config::default() };
         let mut trpo = Trpo::new(config, copies(probe, 1, seed), seed, Cpu::open().unwrap()).unwrap();
-        let before = trpo.agent.policy.flat_parameters();
+        let before = flat_parameters(&trpo.agent.policy);
         let report = trpo.advance().unwrap();
-        assert_eq!(trpo.agent.policy.flat_parameters(), before);
+        assert_eq!(flat_parameters(&trpo.agent.policy), before);
         assert_eq!(metric(&report, "step_fraction"), 0.0);
         assert_eq!(metric(&report, "max_ratio"), 1.0);
     }

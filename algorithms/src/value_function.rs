@@ -57,6 +57,8 @@ impl Regression {
 /// A network from observations to one value each.
 pub struct ValueFunction<D: Device> {
     network: DenseStack<D>,
+    /// Memory of [`fit`](Self::fit).
+    minibatch: Minibatch,
 }
 
 impl<D: Device> ValueFunction<D> {
@@ -69,7 +71,7 @@ impl<D: Device> ValueFunction<D> {
         let mut stream = seed.stream("value initialisation");
         let config = config.stack(1.0);
         let network = DenseStack::new(device, "value", observations.features(), 1, &config, &mut stream)?;
-        Ok(ValueFunction { network })
+        Ok(ValueFunction { network, minibatch: Minibatch::default() })
     }
 
     /// The value of every row of `observations` (rows × features), from host to host.
@@ -118,7 +120,7 @@ impl<D: Device> ValueFunction<D> {
         regression: Regression,
     ) -> Result<f64, Error> {
         let device = self.network.parameters().device().clone();
-        let mut minibatch = Minibatch::default();
+        let mut minibatch = std::mem::take(&mut self.minibatch);
         let (mut total, mut updates) = (0.0, 0);
         for _ in 0..regression.epochs {
             for rows in order.shuffled(regression.minibatch_size) {
@@ -135,6 +137,7 @@ impl<D: Device> ValueFunction<D> {
                 updates += 1;
             }
         }
+        self.minibatch = minibatch;
         Ok(total / f64::from(updates))
     }
 

@@ -20,6 +20,7 @@ use crate::{
     policies::{NetworkConfig, Policy},
     ppo, reinforce,
     tensor::{Cpu, Device, Recording, Scalar, backward},
+    testing::{flat_gradient, flat_parameters},
     trpo,
 };
 
@@ -339,7 +340,7 @@ fn a_diverged_policy_is_a_number_that_is_not_finite_and_no_mistake_of_the_enviro
         for value in [f32::NAN, f32::INFINITY] {
             let (mut agent, ..) = moved_agent(continuous, 9);
             let steps = agent.collector.steps();
-            let diverged = vec![value; agent.policy.flat_parameters().len()];
+            let diverged = vec![value; flat_parameters(&agent.policy).len()];
             agent.policy.set_flat_parameters(&diverged);
             let space = agent.collector.environment().action_space().clone();
             let observations = vec![0.5; agent.rollout.observation_features()];
@@ -580,9 +581,7 @@ pub(crate) fn moved_agent(continuous: bool, seed: u64) -> (ActorCritic<Cpu>, Bat
     agent.collect().unwrap();
     let batch = agent.batch().unwrap();
     let mut rng = seed.stream("test");
-    let moved: Vec<f32> = agent
-        .policy
-        .flat_parameters()
+    let moved: Vec<f32> = flat_parameters(&agent.policy)
         .iter()
         .map(|x| x + 0.1 * rng.sample::<f32, _>(StandardNormal))
         .collect();
@@ -597,11 +596,11 @@ pub(crate) fn assert_policy_gradient(
     rng: &mut Stream,
     loss: impl Fn(&ActorCritic<Cpu>) -> Scalar<Cpu, Recording<Cpu>>,
 ) {
-    let start = agent.policy.flat_parameters();
+    let start = flat_parameters(&agent.policy);
     let mut evaluate = |parameters: &[f32]| {
         agent.policy.set_flat_parameters(parameters);
         let (value, mut gradients) = backward(loss(agent), "loss").unwrap();
-        (f64::from(value), agent.policy.flat_gradient(&mut gradients).unwrap())
+        (f64::from(value), flat_gradient(&agent.policy, &mut gradients))
     };
     let (_, gradient) = evaluate(&start);
     for _ in 0..8 {
@@ -625,5 +624,5 @@ pub(crate) fn vanilla_gradient(policy: &Policy<Cpu>, batch: &Batch<Cpu>) -> Vec<
     let log_probs = policy.record(batch.observations.clone()).unwrap().log_prob(&batch.actions);
     let objective = (log_probs * batch.advantages.clone()).mean_all();
     let (_, mut gradients) = backward(objective, "objective").unwrap();
-    policy.flat_gradient(&mut gradients).unwrap()
+    flat_gradient(policy, &mut gradients)
 }

@@ -22,6 +22,6 @@ pub use categorical::Categorical;
 pub use diagonal_gaussian::DiagonalGaussian;
 pub use distribution::Distribution;
 pub use fisher::FisherProduct;
-pub use policy::{NetworkConfig, Policy};
+pub use policy::{Modules, NetworkConfig, Policy};
 pub use squashed_gaussian::SquashedGaussian;
 pub use squashed_policy::SquashedPolicy;

@@ -1,5 +1,6 @@
 //! A network and the distribution that it parametrises.
 
+use arrayvec::ArrayVec;
 use assay_environments::{
     Actions, Space,
     parameters::{ParameterError, require},
@@ -68,6 +69,9 @@ impl NetworkConfig {
         }
     }
 }
+
+/// A policy's modules, with room for those that are optimised together with them.
+pub type Modules<T> = ArrayVec<T, 4>;
 
 /// What the network's outputs mean.
 #[derive(Clone, Debug, PartialEq)]
@@ -239,19 +243,20 @@ impl<D: Device> Policy<D> {
     }
 
     /// The policy's modules: the network and, if there are any, free log standard deviations.
-    pub fn parameters(&self) -> Vec<&Parameters<D>> {
+    pub fn parameters(&self) -> Modules<&Parameters<D>> {
         std::iter::once(self.network.parameters()).chain(&self.log_std).collect()
     }
 
     /// The policy's modules, for an optimiser: in the order of [`parameters`](Self::parameters).
-    pub fn parameters_mut(&mut self) -> Vec<&mut Parameters<D>> {
+    pub fn parameters_mut(&mut self) -> Modules<&mut Parameters<D>> {
         std::iter::once(self.network.parameters_mut()).chain(&mut self.log_std).collect()
     }
 
-    /// All parameters in one vector: the modules of [`parameters`](Self::parameters) one after the
+    /// Writes all parameters to `flat`: the modules of [`parameters`](Self::parameters) one after the
     /// other.
-    pub fn flat_parameters(&self) -> Vec<f32> {
-        self.parameters().iter().flat_map(|module| module.values().to_vec()).collect()
+    pub fn flat_parameters(&self, flat: &mut Vec<f32>) {
+        flat.clear();
+        self.parameters().iter().for_each(|module| flat.extend_from_slice(&module.values()));
     }
 
     /// Replaces all parameters by those of such a vector.
@@ -268,17 +273,14 @@ impl<D: Device> Policy<D> {
         assert!(rest.is_empty(), "{} parameters too many", rest.len());
     }
 
-    /// The gradient with respect to all parameters, in the order of
+    /// Writes the gradient with respect to all parameters to `flat`, in the order of
     /// [`flat_parameters`](Self::flat_parameters); zero where the loss does not depend on one.
     ///
     /// # Errors
     /// [`Error::Device`] when the device's memory is exhausted.
-    pub fn flat_gradient(&self, gradients: &mut Gradients<D>) -> Result<Vec<f32>, Error> {
-        let mut flat = Vec::new();
-        for module in self.parameters() {
-            flat.extend(module.gradient(gradients)?);
-        }
-        Ok(flat)
+    pub fn flat_gradient(&self, gradients: &mut Gradients<D>, flat: &mut Vec<f32>) -> Result<(), Error> {
+        flat.clear();
+        self.parameters().iter().try_for_each(|module| module.append_gradient(gradients, flat))
     }
 
     /// Writes the parameters.

@@ -160,6 +160,23 @@ impl<D: Device> Parameters<D> {
         super::gradient_of(gradients, &self.tensor)
     }
 
+    /// The gradient, at the end of `flat`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub(crate) fn append_gradient(
+        &self,
+        gradients: &mut Gradients<D>,
+        flat: &mut Vec<f32>,
+    ) -> Result<(), Error> {
+        if D::ON_HOST {
+            flat.extend_from_slice(host::gradient(gradients, &self.tensor).map_err(failed::<D>)?);
+        } else {
+            flat.extend(self.gradient(gradients)?);
+        }
+        Ok(())
+    }
+
     /// self ← (1 − rate) self + rate other: Polyak's soft update of a target network; with rate 1
     /// a copy.
     ///
