@@ -332,12 +332,20 @@ fn check_folder_name(field: &str, name: &str) -> Result<(), ParameterError> {
 impl fmt::Display for Experiment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels: Vec<&str> = self.algorithms.iter().map(|a| a.label.as_str()).collect();
+        let mut environments: Vec<&str> = Vec::new();
+        for algorithm in &self.algorithms {
+            let own = algorithm.environment.get("name").and_then(Value::as_str);
+            let name = own.unwrap_or(&self.environment.name);
+            if !environments.contains(&name) {
+                environments.push(name);
+            }
+        }
         write!(
             f,
             "{}: {} on {}, {} seed{}, {} steps each",
             self.name,
             labels.join(", "),
-            self.environment.name,
+            environments.join(", "),
             self.seeds.len(),
             if self.seeds.len() == 1 { "" } else { "s" },
             self.budget

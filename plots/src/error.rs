@@ -102,7 +102,7 @@ pub enum Error {
     #[error(transparent)]
     Picture(#[from] PictureError),
     /// A file could not be written.
-    #[error("cannot write {}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Write {
         /// Which file or folder.
         path: PathBuf,

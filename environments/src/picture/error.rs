@@ -66,7 +66,7 @@ pub enum PictureError {
         reason: String,
     },
     /// A file could not be written.
-    #[error("cannot write {}", path.display())]
+    #[error("cannot write {}: {source}", path.display())]
     Write {
         /// Which file or folder.
         path: PathBuf,
