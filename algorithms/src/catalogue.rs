@@ -11,9 +11,10 @@ use assay_environments::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Learner, mdpo, ppo, random, reinforce, sac, td3,
+    Error, Learner, baseline_only, bpi_ucbvi, dope, mdpo, optpess_lp, ppo, random, reinforce, sac, stepmix,
+    td3,
     tensor::{Cpu, Device},
-    trpo,
+    trpo, ucbvi,
 };
 
 /// A learner's configuration: what turns a table of parameters into a learner.
@@ -143,6 +144,28 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<sac::Config>(
             "sac",
             "Soft actor-critic with a learned temperature (Haarnoja et al. 2018)",
+        ),
+        Entry::of::<stepmix::Config>(
+            "stepmix",
+            "Conservative exploration by mixing at one step (Li et al. 2023)",
+        ),
+        Entry::of::<stepmix::EpsMixConfig>(
+            "epsmix",
+            "Conservative exploration by mixing over episodes (Li et al. 2023)",
+        ),
+        Entry::of::<bpi_ucbvi::Config>("bpi-ucbvi", "Optimistic value iteration (Ménard et al. 2021)"),
+        Entry::of::<ucbvi::Config>("ucbvi", "Optimistic value iteration (Azar et al. 2017)"),
+        Entry::of::<optpess_lp::Config>(
+            "optpess-lp",
+            "Safe exploration by linear programs (Liu et al. 2021)",
+        ),
+        Entry::of::<dope::Config>(
+            "dope",
+            "Safe exploration by optimistic linear programs (Bura et al. 2022)",
+        ),
+        Entry::of::<baseline_only::Config>(
+            "baseline-only",
+            "The baseline policy of a conservative algorithm",
         ),
         Entry::of::<td3::Config>("td3", "Twin delayed deterministic policy gradient (Fujimoto et al. 2018)"),
     ];

@@ -10,15 +10,21 @@
 //! | [`tensor`], [`networks`], [`optimisers`] | the only place that knows which crate holds the numbers, and what is built on it |
 //! | [`policies`] | distributions over actions, and networks that parametrise them |
 //! | [`rollout`], [`replay`] | experience: on-policy with advantages, off-policy |
+//! | [`episodic`] | what learners with counted transitions share: the loop, confidence bounds, the conservative constraint |
 //! | [`on_policy`], [`value_function`] | what learners with a policy and a value function share |
 //! | [`catalogue`] | any algorithm by name |
 
+pub mod baseline_only;
+pub mod bpi_ucbvi;
 pub mod catalogue;
 pub mod conjugate_gradient;
+pub mod dope;
+pub mod episodic;
 pub mod mdpo;
 pub mod networks;
 pub mod on_policy;
 pub mod optimisers;
+pub mod optpess_lp;
 pub mod policies;
 pub mod ppo;
 pub mod random;
@@ -26,9 +32,11 @@ pub mod reinforce;
 pub mod replay;
 pub mod rollout;
 pub mod sac;
+pub mod stepmix;
 pub mod td3;
 pub mod tensor;
 pub mod trpo;
+pub mod ucbvi;
 pub mod value_function;
 
 mod checkpoint;

@@ -14,6 +14,7 @@
 //! direction = "at-least-as-good"   # or "better"
 //! margin = { fraction = 0.05 }     # of the tasks' reference ranges; or { absolute = 20.0 }
 //! evaluation = { episodes = 20 }   # as in an experiment
+//! records = { interval = 1_000 }    # as in an experiment
 //!
 //! [algorithm]
 //! name = "example"
@@ -76,6 +77,8 @@ pub struct Claim {
     pub margin: Margin,
     /// How policies are evaluated: the section `[evaluation]` of every experiment.
     pub evaluation: Table,
+    /// What is written how often: the section `[records]` of every experiment.
+    pub records: Table,
     /// The algorithm that the claim is about, as in an experiment.
     pub algorithm: Table,
     /// What it is compared with, as in an experiment.
@@ -97,6 +100,7 @@ impl Default for Claim {
             direction: Direction::default(),
             margin: Margin::default(),
             evaluation: Table::new(),
+            records: Table::new(),
             algorithm: Table::new(),
             baselines: Vec::new(),
             tasks: Vec::new(),
@@ -216,6 +220,7 @@ impl Claim {
             ("budget".to_owned(), Value::Integer(*budget as i64)),
             ("environment".to_owned(), environment.clone().into()),
             ("evaluation".to_owned(), self.evaluation.clone().into()),
+            ("records".to_owned(), self.records.clone().into()),
             ("algorithm".to_owned(), Value::Array(algorithms.collect())),
         ])
     }
@@ -277,6 +282,7 @@ mod tests {
             budget = 2000
             environment = { name = "Acrobot-v1" }
             evaluation = {}
+            records = {}
             algorithm = [
                 { name = "mdpo", label = "ours", parameters = { steps = 10, rate = 1e-3 } },
                 { name = "ppo" },

@@ -17,7 +17,8 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     let about = "Random actions on CartPole";
-//!     Demonstration { name: "random", about, quick: &[CARTPOLE], full: &["sac-pendulum"] }.main()
+//!     let measures = &[("final-return", true)];
+//!     Demonstration { name: "random", about, quick: &[CARTPOLE], measures, full: &["sac-pendulum"] }.main()
 //! }
 //! ```
 
@@ -29,6 +30,7 @@ use std::{
     process::ExitCode,
 };
 
+use assay_plots::Figure;
 use clap::{Args, Command, FromArgMatches};
 
 use crate::{
@@ -39,6 +41,8 @@ use crate::{
     records::files::write_atomically,
     results::{self, Group, Measure},
     schedule::{self, Session},
+    statistics::Bootstrap,
+    tables::Table,
 };
 
 /// An example: a few experiments, and the claims that say it properly.
@@ -51,6 +55,9 @@ pub struct Demonstration {
     /// Experiments as TOML that together take about two minutes on two cores. The first algorithm
     /// of each is the one that the others are compared with.
     pub quick: &'static [&'static str],
+    /// What table and figure show, as `assay compare --measure` takes it, each with whether more of it
+    /// is better.
+    pub measures: &'static [(&'static str, bool)],
     /// The names of the claims that `--full` runs, exactly as `assay claim` does.
     pub full: &'static [&'static str],
 }
@@ -232,9 +239,16 @@ impl Demonstration {
         }
         groups.iter().filter_map(Group::missing).for_each(|missing| eprintln!("{missing}"));
         groups.retain(|group| !group.finished.is_empty());
-        let table = results::table(&groups, &Measure::FinalReturn, true)?;
+        let mut table = Table::new(Bootstrap::default());
+        let mut panels = Vec::new();
+        for (name, larger_is_better) in self.measures {
+            let measure = Measure::named(name);
+            results::add_to(&mut table, &groups, &measure, *larger_is_better)?;
+            panels.extend(figures::figure(Kind::Curves, &groups, &measure, *larger_is_better)?.panels);
+        }
+        let labels = experiments.iter().flat_map(|experiment| &experiment.algorithms);
+        let figure = Figure::new(panels).ordered(labels.map(|algorithm| algorithm.label.as_str()));
         write_atomically(&output.join("table.md"), table.to_markdown().as_bytes())?;
-        let figure = figures::figure(Kind::Curves, &groups, &Measure::FinalReturn, true)?;
         let files = assay_plots::write(&figure, &output.join("figure"))?;
         println!("{}", table.to_text());
         println!("figure   {}\n         {}", files.svg.display(), files.png.display());

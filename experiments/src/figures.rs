@@ -16,8 +16,8 @@ use crate::{
 /// What a figure shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Learning curves: the interquartile mean of the evaluations' returns over environment steps,
-    /// with 95 % bands.
+    /// Learning curves: the interquartile mean over environment steps, with 95 % bands, of a metric,
+    /// and for every other measure of the evaluations' returns.
     Curves,
     /// The interquartile mean of the measure with its 95 % interval, one row per algorithm.
     Scores,
@@ -27,8 +27,7 @@ pub enum Kind {
     Improvement,
 }
 
-/// The figure of `groups`, which stand together by experiment. `measure` is not used for learning
-/// curves. Errors as reading the records does.
+/// The figure of `groups`, which stand together by experiment. Errors as reading the records does.
 pub fn figure(
     kind: Kind,
     groups: &[Group],
@@ -45,7 +44,7 @@ pub fn figure(
     let panel = |experiment: &Experiment<'_>| -> Result<Panel, Error> {
         let groups = experiment.groups;
         let plot: Plot = match kind {
-            Kind::Curves => curves(groups)?.into(),
+            Kind::Curves => curves(groups, measure)?.into(),
             Kind::Scores => scores(groups, measure)?.into(),
             Kind::Profiles => profiles(groups, measure)?.into(),
             Kind::Improvement => improvement(groups, measure, larger_is_better)?.into(),
@@ -76,15 +75,19 @@ fn columns(estimates: &[Estimate]) -> [Vec<f64>; 3] {
         .map(|part| estimates.iter().map(part).collect())
 }
 
-fn curves(groups: &[Group]) -> Result<Curves, Error> {
+fn curves(groups: &[Group], measure: &Measure) -> Result<Curves, Error> {
     let series = |group: &Group| -> Result<Series, Error> {
-        let returns = group.returns()?;
-        let steps = returns.steps().iter().map(|&steps| steps as f64).collect();
-        let [value, low, high] = columns(&returns.aggregate(Aggregate::InterquartileMean, &bootstrap()?));
+        let curves = group.curves(measure)?;
+        let steps = curves.steps().iter().map(|&steps| steps as f64).collect();
+        let [value, low, high] = columns(&curves.aggregate(Aggregate::InterquartileMean, &bootstrap()?));
         Ok(Series::new(&group.label, steps, value).with_intervals(low, high))
     };
     let series = groups.iter().map(series).collect::<Result<_, _>>()?;
-    Ok(Curves::new(Axis::steps(), Axis::new("Return (IQM)"), series))
+    let height = match measure {
+        Measure::Metric(name) => Axis::new(format!("{name} (IQM)")),
+        Measure::FinalReturn | Measure::AreaUnderCurve => Axis::new("Return (IQM)"),
+    };
+    Ok(Curves::new(Axis::steps(), height, series))
 }
 
 fn scores(groups: &[Group], measure: &Measure) -> Result<Intervals, Error> {

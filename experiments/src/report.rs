@@ -167,10 +167,15 @@ impl Report {
         if same == 1 { &first.environment } else { &first.experiment }
     }
 
-    /// Learning curves, one panel per task, and published returns as lines.
+    /// Learning curves, one panel per task, and published returns as lines. Of a claim about a metric,
+    /// how that went.
     fn figure(&self) -> Result<Figure, Error> {
         let groups = self.tasks.concat();
-        let mut figure = figures::figure(Kind::Curves, &groups, &Measure::FinalReturn, true)?;
+        let measure = match &self.claim.metric {
+            Metric::Named { name, .. } => Measure::Metric(name.clone()),
+            _ => Measure::FinalReturn,
+        };
+        let mut figure = figures::figure(Kind::Curves, &groups, &measure, true)?;
         if matches!(self.claim.metric, Metric::FinalReturn | Metric::AreaUnderCurve) {
             for (panel, task) in figure.panels.iter_mut().zip(&self.claim.tasks) {
                 if let (Plot::Curves(curves), Some(value)) = (&mut panel.plot, task.published) {

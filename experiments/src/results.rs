@@ -7,7 +7,7 @@ use assay_environments::parameters;
 use crate::{
     Error, Run,
     claims::{Metric, Task},
-    records::{self, Failure, Record, Status, Summary, difference},
+    records::{self, Failure, Metrics, Record, Status, Summary, difference},
     statistics::{Bootstrap, Curves, Scores},
     tables::Table,
 };
@@ -92,6 +92,17 @@ pub(crate) fn by_experiment(groups: &[Group]) -> Vec<Experiment<'_>> {
 /// algorithm the others are compared with. Errors as reading the records does.
 pub fn table(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Result<Table, Error> {
     let mut table = Table::new(Bootstrap::default());
+    add_to(&mut table, groups, measure, larger_is_better)?;
+    Ok(table)
+}
+
+/// Adds to a table what [`table`] makes one of.
+pub(crate) fn add_to(
+    table: &mut Table,
+    groups: &[Group],
+    measure: &Measure,
+    larger_is_better: bool,
+) -> Result<(), Error> {
     for experiment in by_experiment(groups) {
         let Experiment { title, groups } = experiment;
         let scores = groups.iter().map(|group| group.scores(measure)).collect::<Result<Vec<Scores>, _>>()?;
@@ -100,7 +111,7 @@ pub fn table(groups: &[Group], measure: &Measure, larger_is_better: bool) -> Res
         let title = format!("{title}, {}", measure.name());
         table.add(&title, larger_is_better, &algorithms)?;
     }
-    Ok(table)
+    Ok(())
 }
 
 /// The runs in `folders`, grouped by experiment and label, both in alphabetical order. Runs of
@@ -202,6 +213,36 @@ impl Group {
         Ok(Curves::single_task(&due, &runs)?)
     }
 
+    /// How the measure went in each finished run: the returns of the evaluations, or a metric where it
+    /// was written down, at about a hundred points. Errors when no run is finished, the metric is not
+    /// there or has no value at a point, or the runs have points at different steps.
+    pub fn curves(&self, measure: &Measure) -> Result<Curves, Error> {
+        const POINTS: usize = 100;
+        let Measure::Metric(name) = measure else { return self.returns() };
+        self.require_finished()?;
+        let mut steps: Vec<f64> = Vec::new();
+        let mut runs = Vec::with_capacity(self.finished.len());
+        for (record, _) in &self.finished {
+            let metrics = records::metrics(&record.folder)?;
+            let rows = metrics.columns.first().map_or(0, Vec::len);
+            let spacing = rows.div_ceil(POINTS).max(1);
+            // The last row is always among them.
+            let thin = |column: &[f64]| -> Vec<f64> {
+                (0..rows).filter(|row| (rows - 1 - row) % spacing == 0).map(|row| column[row]).collect()
+            };
+            let at = thin(self.column(&metrics, "steps")?);
+            if runs.is_empty() {
+                steps = at;
+            } else if at != steps {
+                let folder = record.folder.display();
+                return Err(Error::Records(format!("{folder} has metrics at other steps than its siblings")));
+            }
+            runs.push(thin(self.column(&metrics, name)?));
+        }
+        let steps: Vec<u64> = steps.into_iter().map(|steps| steps as u64).collect();
+        Ok(Curves::single_task(&steps, &runs)?)
+    }
+
     /// One number per finished run. Errors when no run is finished, or the metric is not there.
     pub fn scores(&self, measure: &Measure) -> Result<Scores, Error> {
         match measure {
@@ -225,11 +266,7 @@ impl Group {
         self.require_finished()?;
         let last = |(record, _): &(Record, Summary)| -> Result<f64, Error> {
             let metrics = records::metrics(&record.folder)?;
-            let column = metrics.column(name).ok_or_else(|| {
-                let evaluations = ["final-return", "area-under-curve"].into_iter();
-                let known = evaluations.chain(metrics.names.iter().map(String::as_str));
-                Error::parameter(self.title())(parameters::unknown("metric", name, known))
-            })?;
+            let column = self.column(&metrics, name)?;
             column.iter().rev().copied().find(|value| value.is_finite()).ok_or_else(|| {
                 let folder = record.folder.display();
                 Error::Records(format!("{folder}: `{name}` has no value in metrics.csv"))
@@ -237,6 +274,15 @@ impl Group {
         };
         let values = self.finished.iter().map(last).collect::<Result<Vec<f64>, Error>>()?;
         Ok(Scores::single_task(&values)?)
+    }
+
+    /// The column of a metric. Errors with the nearest spelling when there is none.
+    fn column<'a>(&self, metrics: &'a Metrics, name: &str) -> Result<&'a [f64], Error> {
+        metrics.column(name).ok_or_else(|| {
+            let evaluations = ["final-return", "area-under-curve"].into_iter();
+            let known = evaluations.chain(metrics.names.iter().map(String::as_str));
+            Error::parameter(self.title())(parameters::unknown("metric", name, known))
+        })
     }
 
     fn require_finished(&self) -> Result<(), Error> {

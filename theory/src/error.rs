@@ -62,6 +62,12 @@ pub enum Error {
         /// Change in the last one.
         residual: f64,
     },
+    /// The solver of a linear program gave up.
+    #[error("the linear program was not solved: {reason}")]
+    LinearProgram {
+        /// What it reports.
+        reason: String,
+    },
     /// Numbers that no rate can be fitted to.
     #[error("no rate can be fitted: {reason}")]
     NoRate {

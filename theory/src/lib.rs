@@ -13,15 +13,21 @@
 //! | [`evaluation`] | values, action values and advantages of a policy |
 //! | [`planning`] | optimal policies: value iteration, policy iteration, backward induction |
 //! | [`occupancy`] | how often a policy is where, and the performance-difference lemma |
+//! | [`mixture`] | mixtures of two policies, by step and by episode |
+//! | [`constrained`] | the best policy under constraints, by linear programs |
+//! | [`confidence`] | confidence widths of counted transitions |
 //! | [`regularised`] | the same with an entropy bonus |
 //! | [`gradient`] | policy gradient, Fisher information and natural gradient of a softmax policy |
 //! | [`regret`] | how much worse than optimal |
 //! | [`coverage`] | concentrability and distribution mismatch |
 //! | [`rate`] | the slope of a convergence curve on log-log axes, with its interval |
 
+pub mod confidence;
+pub mod constrained;
 pub mod coverage;
 pub mod evaluation;
 pub mod gradient;
+pub mod mixture;
 pub mod occupancy;
 pub mod planning;
 pub mod policy;

@@ -73,7 +73,7 @@ pub(crate) fn check_shape<D: Dimension>(
 }
 
 /// Errors unless every row along the last axis is a distribution.
-fn check_rows<D: Dimension>(what: &'static str, array: &ArrayRef<f64, D>) -> Result<(), Error> {
+pub(crate) fn check_rows<D: Dimension>(what: &'static str, array: &ArrayRef<f64, D>) -> Result<(), Error> {
     for (index, row) in array.rows().into_iter().enumerate() {
         let total = row.sum();
         let negative = row.iter().find(|p| **p < 0.0);

@@ -36,6 +36,7 @@ fn run(folder: &Path, arguments: &[&str]) -> ExitCode {
         name: "example",
         about: "an example",
         quick: &[PENDULUM, CARTPOLE],
+        measures: &[("final-return", true), ("iterations", true)],
         full: &["sac-pendulum"],
     };
     let output = folder.to_str().unwrap();
@@ -60,7 +61,9 @@ fn an_example_leaves_records_a_table_and_a_figure_and_never_overwrites() {
     let place = |part: &str| table.find(part).unwrap_or_else(|| panic!("{part}: {table}"));
     // In the order of the experiments and of their algorithms, not of the alphabet.
     assert!(place("pendulum") < place("cartpole") && place("SAC") < place("Random"), "{table}");
-    assert!(fs::read_to_string(all.join("figure.svg")).unwrap().contains("CartPole-v1"));
+    assert!(place("pendulum, iterations") > place("cartpole, final-return"), "{table}");
+    let figure = fs::read_to_string(all.join("figure.svg")).unwrap();
+    assert!(figure.contains("CartPole-v1") && figure.contains("iterations (IQM)"));
     assert!(all.join("figure.png").exists());
 
     assert_eq!(run(&all, &[]), ExitCode::FAILURE, "the folder is taken");
