@@ -70,6 +70,8 @@ pub fn entries() -> Vec<Entry> {
     entries.extend(physics_entries());
     entries.extend(tabular_entries());
     entries.extend(probe_entries());
+    #[cfg(feature = "mujoco")]
+    entries.extend(mujoco_entries());
     entries
 }
 
@@ -157,6 +159,33 @@ fn probe_entries() -> Vec<Entry> {
             "is the better action found for each observation?",
             |p: &ProbeActions| Ok(Probe::new(Question::RewardByActionAndObservation, p.actions)),
         ),
+    ]
+}
+
+/// Gymnasium's robots in MuJoCo itself.
+#[cfg(feature = "mujoco")]
+fn mujoco_entries() -> Vec<Entry> {
+    use crate::mujoco::{Robot, RobotEnvironment};
+    let robot = |name, summary, build| limited::<Nothing, RobotEnvironment>(name, summary, 1000, build);
+    vec![
+        robot("InvertedPendulum-v5", "balance a pole on a cart, in MuJoCo", |_| {
+            RobotEnvironment::new(Robot::InvertedPendulum)
+        }),
+        robot("InvertedDoublePendulum-v5", "balance two poles on a cart, in MuJoCo", |_| {
+            RobotEnvironment::new(Robot::InvertedDoublePendulum)
+        }),
+        limited("Reacher-v5", "reach a target with an arm of two links, in MuJoCo", 50, |_: &Nothing| {
+            RobotEnvironment::new(Robot::Reacher)
+        }),
+        robot("Swimmer-v5", "swim with three links, in MuJoCo", |_| RobotEnvironment::new(Robot::Swimmer)),
+        robot("Hopper-v5", "hop on one leg, in MuJoCo", |_| RobotEnvironment::new(Robot::Hopper)),
+        robot("HalfCheetah-v5", "run with two legs in a plane, in MuJoCo", |_| {
+            RobotEnvironment::new(Robot::HalfCheetah)
+        }),
+        robot("Walker2d-v5", "walk on two legs in a plane, in MuJoCo", |_| {
+            RobotEnvironment::new(Robot::Walker2d)
+        }),
+        robot("Ant-v5", "walk on four legs, in MuJoCo", |_| RobotEnvironment::new(Robot::Ant)),
     ]
 }
 

@@ -3,9 +3,10 @@
 mod robots;
 
 use assay_environments::{
-    Error,
-    mujoco::{Robot, Simulation},
+    Action, Environment, Error, conformance,
+    mujoco::{Robot, RobotEnvironment, Simulation},
     random::Seed,
+    wrappers::TimeLimit,
 };
 use rand::Rng;
 use robots::Recording;
@@ -46,6 +47,86 @@ fn every_recorded_trace_is_repeated_to_the_last_bit() {
                 }
             }
         }
+    }
+}
+
+/// Gymnasium's C library and vector instructions may round sine and cosine differently.
+fn close(ours: f32, theirs: f64) -> bool {
+    (f64::from(ours) - theirs).abs() <= f64::from(f32::EPSILON) * theirs.abs().max(1.0)
+}
+
+#[test]
+fn observations_rewards_and_ends_are_gymnasiums() {
+    for robot in Robot::ALL {
+        let recording = recording(robot);
+        let array = |name: &str| recording.array(&format!("cases.{name}"));
+        let mut environment = RobotEnvironment::new(robot).unwrap();
+        let mut observation = vec![0.0; environment.observation_space().width()];
+        assert_eq!(observation.len(), array("observation").shape[1], "{}", robot.name());
+        let mut rng = Seed::new(0).stream("environment");
+        for case in 0..array("reward").shape[0] {
+            let at = format!("case {case} of {}", robot.name());
+            let [before, velocities] = ["qpos_before", "qvel_before"].map(|name| array(name).at(&[case]));
+            environment.set_state(before, velocities).unwrap();
+            let action = singles(array("action").at(&[case]));
+            let outcome = environment.step(Action::Continuous(&action), &mut rng, &mut observation).unwrap();
+            assert_eq!(environment.simulation().positions(), array("qpos").at(&[case]), "{at}");
+            for (i, (ours, theirs)) in observation.iter().zip(array("observation").at(&[case])).enumerate() {
+                assert!(close(*ours, *theirs), "observation[{i}] is {ours}, not {theirs}, in {at}");
+            }
+            // Gymnasium squares actions in single precision.
+            let reward = array("reward").values[case];
+            assert!((outcome.reward - reward).abs() < 1e-6, "{} is not {reward} in {at}", outcome.reward);
+            assert_eq!(outcome.terminated, array("terminated").values[case] == 1.0, "{at}");
+        }
+    }
+}
+
+#[test]
+fn returns_of_random_actions_are_gymnasiums() {
+    const EPISODES: usize = 100;
+    let recording = Recording::load("returns");
+    // The others' episodes are long.
+    for robot in [Robot::InvertedPendulum, Robot::InvertedDoublePendulum, Robot::Hopper, Robot::Walker2d] {
+        let name = robot.name().trim_end_matches("-v5");
+        let facts = match name {
+            "InvertedPendulum" => &recording.header["inverted_pendulum"],
+            "InvertedDoublePendulum" => &recording.header["inverted_double_pendulum"],
+            other => &recording.header[&other.to_lowercase()],
+        };
+        let [mean, deviation] = ["mean", "standard_deviation"].map(|fact| facts[fact].as_float().unwrap());
+        let mut environment = TimeLimit::new(RobotEnvironment::new(robot).unwrap(), 1000).unwrap();
+        let mut observation = vec![0.0; environment.observation_space().width()];
+        let high = match environment.action_space() {
+            assay_environments::Space::Box { high, .. } => high,
+            other => panic!("{other} is no box"),
+        };
+        let (mut rng, mut choices) = (Seed::new(0).stream("environment"), Seed::new(0).stream("actions"));
+        let mut total = 0.0;
+        for _ in 0..EPISODES {
+            environment.reset(&mut rng, &mut observation).unwrap();
+            loop {
+                let action: Vec<f32> = high.iter().map(|high| choices.random_range(-*high..*high)).collect();
+                let outcome =
+                    environment.step(Action::Continuous(&action), &mut rng, &mut observation).unwrap();
+                total += outcome.reward;
+                if outcome.done() {
+                    break;
+                }
+            }
+        }
+        let ours = total / EPISODES as f64;
+        // Four standard errors of the difference.
+        let allowed = 4.0 * deviation * (1.0 / EPISODES as f64 + 1.0 / 400.0).sqrt();
+        assert!((ours - mean).abs() < allowed, "{name}: {ours}, not {mean}");
+    }
+}
+
+#[test]
+fn every_robot_keeps_the_contract() {
+    for robot in Robot::ALL {
+        let environment = RobotEnvironment::new(robot).unwrap();
+        conformance::check(&TimeLimit::new(environment, 100).unwrap()).unwrap();
     }
 }
 

@@ -185,6 +185,11 @@ impl Simulation {
         self.data.qpos()
     }
 
+    /// The model's own pose, from which episodes start: MuJoCo's `qpos0`.
+    pub fn start(&self) -> &[f64] {
+        self.data.model().qpos0()
+    }
+
     /// Generalised velocities: MuJoCo's `qvel`.
     pub fn velocities(&self) -> &[f64] {
         self.data.qvel()

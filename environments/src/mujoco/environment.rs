@@ -1,0 +1,308 @@
+//! Gymnasium's tasks, version 5, for the robots in MuJoCo.
+
+use rand::Rng;
+use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
+
+use super::simulation::{Robot, Simulation};
+use crate::{Action, Environment, Error, Outcome, Space, random::Stream};
+
+/// A robot in MuJoCo with its task, as in Gymnasium: `Hopper-v5` and so on, without the time limit.
+///
+/// Observations, rewards, ends and starts are Gymnasium's; rewards agree to single precision, in
+/// which Gymnasium squares actions. Actions count as they were given; MuJoCo clips them.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RobotEnvironment {
+    simulation: Simulation,
+    /// Where the robot was along the x axis at the end of the last step, in m.
+    position: f64,
+}
+
+/// Moving forwards: reward for speed, cost of control and contacts, reward for being healthy.
+struct Locomotion {
+    /// Positions that are not observed: those that moving along does not change the task by.
+    hidden: usize,
+    /// Observed velocities are clipped to ± this.
+    velocity_clip: f64,
+    /// Of the sum of squared actions.
+    control_cost: f64,
+    health: Option<Health>,
+    /// Half-width of the noise of positions at the start.
+    position_noise: f64,
+    velocity_noise: Noise,
+}
+
+/// What a healthy robot keeps to; a healthy step brings a reward of 1.
+struct Health {
+    /// Which position is the height, and its bounds in m.
+    height: (usize, [f64; 2]),
+    /// Bounds on the pitch in rad, exclusive; those on the height are then, too.
+    pitch: Option<[f64; 2]>,
+    /// Exclusive bound on everything but the horizontal position and height.
+    state: f64,
+}
+
+/// Of every velocity at the start.
+enum Noise {
+    Uniform(f64),
+    Normal(f64),
+}
+
+/// Bound on each contact force and torque on a body, as it is observed and as it counts.
+const CONTACT_FORCE: f64 = 1.0;
+/// Cost of the sum of the Ant's squared contact forces.
+const CONTACT_COST: f64 = 5e-4;
+/// Radius of the Reacher's targets in m.
+const TARGETS: f64 = 0.2;
+
+impl Locomotion {
+    /// The task of a robot that is to move forwards; `None` for the others.
+    fn of(robot: Robot) -> Option<Self> {
+        let flat = Locomotion {
+            hidden: 2,
+            velocity_clip: f64::INFINITY,
+            control_cost: 1e-4,
+            health: None,
+            position_noise: 0.1,
+            velocity_noise: Noise::Uniform(0.1),
+        };
+        let upright = |height, pitch, state| Locomotion {
+            hidden: 1,
+            velocity_clip: 10.0,
+            control_cost: 1e-3,
+            health: Some(Health { height: (1, height), pitch: Some(pitch), state }),
+            position_noise: 5e-3,
+            velocity_noise: Noise::Uniform(5e-3),
+        };
+        Some(match robot {
+            Robot::Swimmer => flat,
+            Robot::Hopper => upright([0.7, f64::INFINITY], [-0.2, 0.2], 100.0),
+            Robot::Walker2d => upright([0.8, 2.0], [-1.0, 1.0], f64::INFINITY),
+            Robot::HalfCheetah => {
+                Locomotion { hidden: 1, control_cost: 0.1, velocity_noise: Noise::Normal(0.1), ..flat }
+            }
+            Robot::Ant => Locomotion {
+                control_cost: 0.5,
+                health: Some(Health { height: (2, [0.2, 1.0]), pitch: None, state: f64::INFINITY }),
+                velocity_noise: Noise::Normal(0.1),
+                ..flat
+            },
+            Robot::InvertedPendulum | Robot::InvertedDoublePendulum | Robot::Reacher => return None,
+        })
+    }
+}
+
+impl Health {
+    fn holds(&self, positions: &[f64], velocities: &[f64]) -> bool {
+        let (index, [low, high]) = self.height;
+        let height = positions[index];
+        match self.pitch {
+            None => low <= height && height <= high,
+            Some([lowest, highest]) => {
+                let state = |x: &f64| x.abs() < self.state;
+                low < height
+                    && height < high
+                    && lowest < positions[2]
+                    && positions[2] < highest
+                    && positions[2..].iter().chain(velocities).all(state)
+            }
+        }
+    }
+}
+
+impl RobotEnvironment {
+    /// The robot in its model's own pose, until the first `reset`. Errors when the installed MuJoCo
+    /// has another version.
+    pub fn new(robot: Robot) -> Result<Self, Error> {
+        let simulation = Simulation::new(robot)?;
+        let position = position(&simulation);
+        Ok(RobotEnvironment { simulation, position })
+    }
+
+    /// The simulation.
+    pub fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+
+    /// Puts the robot into a state: generalised positions and velocities. Errors when one of the two
+    /// has a wrong length.
+    pub fn set_state(&mut self, positions: &[f64], velocities: &[f64]) -> Result<(), Error> {
+        self.simulation.set_state(positions, velocities)?;
+        self.position = position(&self.simulation);
+        Ok(())
+    }
+
+    fn observe(&self, observation: &mut [f32]) {
+        let simulation = &self.simulation;
+        let (positions, velocities) = (simulation.positions(), simulation.velocities());
+        let robot = simulation.robot();
+        let mut rest = observation.iter_mut();
+        let mut put = |values: &mut dyn Iterator<Item = f64>| {
+            rest.by_ref().zip(values).for_each(|(o, x)| *o = x as f32);
+        };
+        match robot {
+            Robot::InvertedPendulum => put(&mut positions.iter().chain(velocities).copied()),
+            Robot::InvertedDoublePendulum => {
+                put(&mut positions[..1].iter().copied());
+                put(&mut positions[1..].iter().map(|angle| angle.sin()));
+                put(&mut positions[1..].iter().map(|angle| angle.cos()));
+                let forces = &simulation.constraint_forces()[..1];
+                put(&mut velocities.iter().chain(forces).map(|x| x.clamp(-10.0, 10.0)));
+            }
+            Robot::Reacher => {
+                put(&mut positions[..2].iter().map(|angle| angle.cos()));
+                put(&mut positions[..2].iter().map(|angle| angle.sin()));
+                put(&mut positions[2..].iter().chain(&velocities[..2]).copied());
+                put(&mut to_target(simulation)[..2].iter().copied());
+            }
+            Robot::Swimmer | Robot::Hopper | Robot::HalfCheetah | Robot::Walker2d | Robot::Ant => {
+                let Some(task) = Locomotion::of(robot) else { return };
+                put(&mut positions[task.hidden..].iter().copied());
+                put(&mut velocities.iter().map(|v| v.clamp(-task.velocity_clip, task.velocity_clip)));
+                if robot == Robot::Ant {
+                    // The world's own row is not observed.
+                    put(&mut clipped_contact_forces(simulation).skip(6));
+                }
+            }
+        }
+    }
+
+    /// Judges the step that led here from `self.position` by `action`.
+    fn outcome(&self, action: &[f32]) -> Outcome {
+        let simulation = &self.simulation;
+        let (positions, velocities) = (simulation.positions(), simulation.velocities());
+        let effort: f64 = action.iter().map(|a| f64::from(*a).powi(2)).sum();
+        let ending = |reward: f64, terminated| Outcome { reward, terminated, truncated: false };
+        match simulation.robot() {
+            Robot::InvertedPendulum => {
+                let fallen = positions[1].abs() > 0.2;
+                ending(if fallen { 0.0 } else { 1.0 }, fallen)
+            }
+            Robot::InvertedDoublePendulum => {
+                let [x, _, z] = simulation.sites()[0];
+                let distance = 0.01 * x.powi(2) + (z - 2.0).powi(2);
+                let velocity = 1e-3 * velocities[1].powi(2) + 5e-3 * velocities[2].powi(2);
+                let fallen = z <= 1.0;
+                ending(if fallen { 0.0 } else { 10.0 } - distance - velocity, fallen)
+            }
+            Robot::Reacher => {
+                let distance = to_target(simulation).iter().map(|x| x * x).sum::<f64>().sqrt();
+                Outcome::running(-distance - effort)
+            }
+            robot => {
+                let Some(task) = Locomotion::of(robot) else { return Outcome::default() };
+                let speed = (position(simulation) - self.position) / simulation.control_step();
+                let mut reward = speed - task.control_cost * effort;
+                if robot == Robot::Ant {
+                    reward -= CONTACT_COST * clipped_contact_forces(simulation).map(|x| x * x).sum::<f64>();
+                }
+                match task.health {
+                    Some(health) if health.holds(positions, velocities) => Outcome::running(reward + 1.0),
+                    Some(_) => ending(reward, true),
+                    None => Outcome::running(reward),
+                }
+            }
+        }
+    }
+}
+
+/// Where the robot is along the x axis, in m. For the Ant, Gymnasium takes the torso's place as of
+/// the integrator's last stage.
+fn position(simulation: &Simulation) -> f64 {
+    match simulation.robot() {
+        Robot::Ant => simulation.bodies()[1][0],
+        _ => simulation.positions()[0],
+    }
+}
+
+/// From the Reacher's target to its fingertip, in m.
+fn to_target(simulation: &Simulation) -> [f64; 3] {
+    // The bodies are the world, two links, the fingertip and the target.
+    let [.., fingertip, target] = simulation.bodies() else { return [0.0; 3] };
+    [0, 1, 2].map(|i| fingertip[i] - target[i])
+}
+
+fn clipped_contact_forces(simulation: &Simulation) -> impl Iterator<Item = f64> {
+    let forces = simulation.contact_forces().as_flattened();
+    forces.iter().map(|x| x.clamp(-CONTACT_FORCE, CONTACT_FORCE))
+}
+
+/// Moves a state at the start of an episode away from the model's own.
+fn disturb(robot: Robot, rng: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
+    let (position_noise, velocity_noise) = match (robot, Locomotion::of(robot)) {
+        (_, Some(task)) => (task.position_noise, task.velocity_noise),
+        (Robot::InvertedPendulum, None) => (0.01, Noise::Uniform(0.01)),
+        (Robot::Reacher, None) => (0.1, Noise::Uniform(5e-3)),
+        (_, None) => (0.1, Noise::Normal(0.1)),
+    };
+    positions.iter_mut().for_each(|q| *q += position_noise * rng.random_range(-1.0..1.0));
+    for velocity in velocities.iter_mut() {
+        *velocity += match velocity_noise {
+            Noise::Uniform(bound) => bound * rng.random_range(-1.0..1.0),
+            Noise::Normal(deviation) => deviation * rng.sample::<f64, _>(StandardNormal),
+        };
+    }
+    if robot == Robot::Reacher {
+        let target = loop {
+            let target: [f64; 2] = [TARGETS, TARGETS].map(|bound| rng.random_range(-bound..bound));
+            if target[0].hypot(target[1]) < TARGETS {
+                break target;
+            }
+        };
+        positions[2..].copy_from_slice(&target);
+        velocities[2..].fill(0.0);
+    }
+}
+
+impl Environment for RobotEnvironment {
+    fn observation_space(&self) -> Space {
+        let simulation = &self.simulation;
+        let state = simulation.positions().len() + simulation.velocities().len();
+        let width = match simulation.robot() {
+            Robot::InvertedPendulum => state,
+            Robot::InvertedDoublePendulum => state + 3,
+            Robot::Reacher => state + 2,
+            Robot::Swimmer => state - 2,
+            Robot::Hopper | Robot::HalfCheetah | Robot::Walker2d => state - 1,
+            Robot::Ant => state - 2 + 6 * (simulation.bodies().len() - 1),
+        };
+        Space::symmetric(width, f32::INFINITY)
+    }
+
+    fn action_space(&self) -> Space {
+        let bounds = self.simulation.action_bounds();
+        Space::Box {
+            low: bounds.iter().map(|[low, _]| *low as f32).collect(),
+            high: bounds.iter().map(|[_, high]| *high as f32).collect(),
+        }
+    }
+
+    fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        let mut positions = self.simulation.start().to_vec();
+        let mut velocities = vec![0.0; self.simulation.velocities().len()];
+        disturb(self.simulation.robot(), rng, &mut positions, &mut velocities);
+        self.set_state(&positions, &velocities)?;
+        self.observe(observation);
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        action: Action<'_>,
+        _rng: &mut Stream,
+        observation: &mut [f32],
+    ) -> Result<Outcome, Error> {
+        let motors = self.simulation.action_bounds().len();
+        let action = match action {
+            Action::Continuous(given) if given.len() == motors && given.iter().all(|a| a.is_finite()) => {
+                given
+            }
+            other => return Err(other.mismatch(&self.action_space())),
+        };
+        self.simulation.step(action)?;
+        self.observe(observation);
+        let outcome = self.outcome(action);
+        self.position = position(&self.simulation);
+        Ok(outcome)
+    }
+}
