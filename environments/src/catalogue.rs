@@ -166,26 +166,31 @@ fn probe_entries() -> Vec<Entry> {
 #[cfg(feature = "mujoco")]
 fn mujoco_entries() -> Vec<Entry> {
     use crate::mujoco::{Robot, RobotEnvironment};
-    let robot = |name, summary, build| limited::<Nothing, RobotEnvironment>(name, summary, 1000, build);
     vec![
-        robot("InvertedPendulum-v5", "balance a pole on a cart, in MuJoCo", |_| {
+        robot("InvertedPendulum-v5", "balance a pole on a cart, in MuJoCo", 1000, |_: &Nothing| {
             RobotEnvironment::new(Robot::InvertedPendulum)
         }),
-        robot("InvertedDoublePendulum-v5", "balance two poles on a cart, in MuJoCo", |_| {
+        robot("InvertedDoublePendulum-v5", "balance two poles on a cart, in MuJoCo", 1000, |_: &Nothing| {
             RobotEnvironment::new(Robot::InvertedDoublePendulum)
         }),
-        limited("Reacher-v5", "reach a target with an arm of two links, in MuJoCo", 50, |_: &Nothing| {
+        robot("Reacher-v5", "reach a target with an arm of two links, in MuJoCo", 50, |_: &Nothing| {
             RobotEnvironment::new(Robot::Reacher)
         }),
-        robot("Swimmer-v5", "swim with three links, in MuJoCo", |_| RobotEnvironment::new(Robot::Swimmer)),
-        robot("Hopper-v5", "hop on one leg, in MuJoCo", |_| RobotEnvironment::new(Robot::Hopper)),
-        robot("HalfCheetah-v5", "run with two legs in a plane, in MuJoCo", |_| {
+        robot("Swimmer-v5", "swim with three links, in MuJoCo", 1000, |_: &Nothing| {
+            RobotEnvironment::new(Robot::Swimmer)
+        }),
+        robot("Hopper-v5", "hop on one leg, in MuJoCo", 1000, |_: &Nothing| {
+            RobotEnvironment::new(Robot::Hopper)
+        }),
+        robot("HalfCheetah-v5", "run with two legs in a plane, in MuJoCo", 1000, |_: &Nothing| {
             RobotEnvironment::new(Robot::HalfCheetah)
         }),
-        robot("Walker2d-v5", "walk on two legs in a plane, in MuJoCo", |_| {
+        robot("Walker2d-v5", "walk on two legs in a plane, in MuJoCo", 1000, |_: &Nothing| {
             RobotEnvironment::new(Robot::Walker2d)
         }),
-        robot("Ant-v5", "walk on four legs, in MuJoCo", |_| RobotEnvironment::new(Robot::Ant)),
+        robot("Ant-v5", "walk on four legs, in MuJoCo", 1000, |_: &Nothing| {
+            RobotEnvironment::new(Robot::Ant)
+        }),
     ]
 }
 
@@ -242,7 +247,7 @@ where
 }
 
 /// As [`limited`], with copies that step on several threads.
-#[cfg(feature = "physics")]
+#[cfg(any(feature = "physics", feature = "mujoco"))]
 fn robot<P, E>(
     name: &'static str,
     summary: &'static str,

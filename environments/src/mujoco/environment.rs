@@ -18,6 +18,18 @@ pub struct RobotEnvironment {
     position: f64,
 }
 
+/// What a robot is to do.
+enum Task {
+    /// Keep one pole upright.
+    Pole,
+    /// Keep two poles upright.
+    TwoPoles,
+    /// Reach a target.
+    Reach,
+    /// Move forwards.
+    Locomotion(Locomotion),
+}
+
 /// Moving forwards: reward for speed, cost of control and contacts, reward for being healthy.
 struct Locomotion {
     /// Positions that are not observed: those that moving along does not change the task by.
@@ -33,16 +45,25 @@ struct Locomotion {
 }
 
 /// What a healthy robot keeps to; a healthy step brings a reward of 1.
-struct Health {
-    /// Which position is the height, and its bounds in m.
-    height: (usize, [f64; 2]),
-    /// Bounds on the pitch in rad, exclusive; those on the height are then, too.
-    pitch: Option<[f64; 2]>,
-    /// Exclusive bound on everything but the horizontal position and height.
-    state: f64,
+enum Health {
+    /// Of a robot in the plane; all bounds are exclusive.
+    Upright {
+        /// Of the height in m.
+        height: [f64; 2],
+        /// Of the pitch in rad.
+        pitch: [f64; 2],
+        /// On the absolute value of everything but the horizontal position and the height.
+        state: f64,
+    },
+    /// Of a robot that moves freely; the bounds are inclusive.
+    Free {
+        /// Of the height in m.
+        height: [f64; 2],
+    },
 }
 
 /// Of every velocity at the start.
+#[derive(Clone, Copy)]
 enum Noise {
     Uniform(f64),
     Normal(f64),
@@ -55,9 +76,8 @@ const CONTACT_COST: f64 = 5e-4;
 /// Radius of the Reacher's targets in m.
 const TARGETS: f64 = 0.2;
 
-impl Locomotion {
-    /// The task of a robot that is to move forwards; `None` for the others.
-    fn of(robot: Robot) -> Option<Self> {
+impl Task {
+    fn of(robot: Robot) -> Self {
         let flat = Locomotion {
             hidden: 2,
             velocity_clip: f64::INFINITY,
@@ -70,11 +90,14 @@ impl Locomotion {
             hidden: 1,
             velocity_clip: 10.0,
             control_cost: 1e-3,
-            health: Some(Health { height: (1, height), pitch: Some(pitch), state }),
+            health: Some(Health::Upright { height, pitch, state }),
             position_noise: 5e-3,
             velocity_noise: Noise::Uniform(5e-3),
         };
-        Some(match robot {
+        Task::Locomotion(match robot {
+            Robot::InvertedPendulum => return Task::Pole,
+            Robot::InvertedDoublePendulum => return Task::TwoPoles,
+            Robot::Reacher => return Task::Reach,
             Robot::Swimmer => flat,
             Robot::Hopper => upright([0.7, f64::INFINITY], [-0.2, 0.2], 100.0),
             Robot::Walker2d => upright([0.8, 2.0], [-1.0, 1.0], f64::INFINITY),
@@ -83,29 +106,55 @@ impl Locomotion {
             }
             Robot::Ant => Locomotion {
                 control_cost: 0.5,
-                health: Some(Health { height: (2, [0.2, 1.0]), pitch: None, state: f64::INFINITY }),
+                health: Some(Health::Free { height: [0.2, 1.0] }),
                 velocity_noise: Noise::Normal(0.1),
                 ..flat
             },
-            Robot::InvertedPendulum | Robot::InvertedDoublePendulum | Robot::Reacher => return None,
         })
+    }
+
+    /// Moves a state at the start of an episode away from the model's own.
+    fn disturb(&self, rng: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
+        let (position_noise, velocity_noise) = match self {
+            Task::Pole => (0.01, Noise::Uniform(0.01)),
+            Task::TwoPoles => (0.1, Noise::Normal(0.1)),
+            Task::Reach => (0.1, Noise::Uniform(5e-3)),
+            Task::Locomotion(task) => (task.position_noise, task.velocity_noise),
+        };
+        positions.iter_mut().for_each(|q| *q += position_noise * rng.random_range(-1.0..1.0));
+        velocities.iter_mut().for_each(|v| *v += velocity_noise.draw(rng));
+        if let Task::Reach = self {
+            let target = loop {
+                let target = [TARGETS, TARGETS].map(|bound| rng.random_range(-bound..bound));
+                if target[0].hypot(target[1]) < TARGETS {
+                    break target;
+                }
+            };
+            positions[2..].copy_from_slice(&target);
+            velocities[2..].fill(0.0);
+        }
+    }
+}
+
+impl Noise {
+    fn draw(self, rng: &mut Stream) -> f64 {
+        match self {
+            Noise::Uniform(bound) => bound * rng.random_range(-1.0..1.0),
+            Noise::Normal(deviation) => deviation * rng.sample::<f64, _>(StandardNormal),
+        }
     }
 }
 
 impl Health {
     fn holds(&self, positions: &[f64], velocities: &[f64]) -> bool {
-        let (index, [low, high]) = self.height;
-        let height = positions[index];
-        match self.pitch {
-            None => low <= height && height <= high,
-            Some([lowest, highest]) => {
-                let state = |x: &f64| x.abs() < self.state;
-                low < height
-                    && height < high
-                    && lowest < positions[2]
-                    && positions[2] < highest
-                    && positions[2..].iter().chain(velocities).all(state)
+        match *self {
+            Health::Upright { height, pitch, state } => {
+                let within = |x: f64, [low, high]: [f64; 2]| low < x && x < high;
+                within(positions[1], height)
+                    && within(positions[2], pitch)
+                    && positions[2..].iter().chain(velocities).all(|x| x.abs() < state)
             }
+            Health::Free { height: [low, high] } => low <= positions[2] && positions[2] <= high,
         }
     }
 }
@@ -135,31 +184,29 @@ impl RobotEnvironment {
     fn observe(&self, observation: &mut [f32]) {
         let simulation = &self.simulation;
         let (positions, velocities) = (simulation.positions(), simulation.velocities());
-        let robot = simulation.robot();
         let mut rest = observation.iter_mut();
         let mut put = |values: &mut dyn Iterator<Item = f64>| {
             rest.by_ref().zip(values).for_each(|(o, x)| *o = x as f32);
         };
-        match robot {
-            Robot::InvertedPendulum => put(&mut positions.iter().chain(velocities).copied()),
-            Robot::InvertedDoublePendulum => {
+        match Task::of(simulation.robot()) {
+            Task::Pole => put(&mut positions.iter().chain(velocities).copied()),
+            Task::TwoPoles => {
                 put(&mut positions[..1].iter().copied());
                 put(&mut positions[1..].iter().map(|angle| angle.sin()));
                 put(&mut positions[1..].iter().map(|angle| angle.cos()));
                 let forces = &simulation.constraint_forces()[..1];
                 put(&mut velocities.iter().chain(forces).map(|x| x.clamp(-10.0, 10.0)));
             }
-            Robot::Reacher => {
+            Task::Reach => {
                 put(&mut positions[..2].iter().map(|angle| angle.cos()));
                 put(&mut positions[..2].iter().map(|angle| angle.sin()));
                 put(&mut positions[2..].iter().chain(&velocities[..2]).copied());
                 put(&mut to_target(simulation)[..2].iter().copied());
             }
-            Robot::Swimmer | Robot::Hopper | Robot::HalfCheetah | Robot::Walker2d | Robot::Ant => {
-                let Some(task) = Locomotion::of(robot) else { return };
+            Task::Locomotion(task) => {
                 put(&mut positions[task.hidden..].iter().copied());
                 put(&mut velocities.iter().map(|v| v.clamp(-task.velocity_clip, task.velocity_clip)));
-                if robot == Robot::Ant {
+                if simulation.robot() == Robot::Ant {
                     // The world's own row is not observed.
                     put(&mut clipped_contact_forces(simulation).skip(6));
                 }
@@ -173,27 +220,26 @@ impl RobotEnvironment {
         let (positions, velocities) = (simulation.positions(), simulation.velocities());
         let effort: f64 = action.iter().map(|a| f64::from(*a).powi(2)).sum();
         let ending = |reward: f64, terminated| Outcome { reward, terminated, truncated: false };
-        match simulation.robot() {
-            Robot::InvertedPendulum => {
+        match Task::of(simulation.robot()) {
+            Task::Pole => {
                 let fallen = positions[1].abs() > 0.2;
                 ending(if fallen { 0.0 } else { 1.0 }, fallen)
             }
-            Robot::InvertedDoublePendulum => {
+            Task::TwoPoles => {
                 let [x, _, z] = simulation.sites()[0];
                 let distance = 0.01 * x.powi(2) + (z - 2.0).powi(2);
                 let velocity = 1e-3 * velocities[1].powi(2) + 5e-3 * velocities[2].powi(2);
                 let fallen = z <= 1.0;
                 ending(if fallen { 0.0 } else { 10.0 } - distance - velocity, fallen)
             }
-            Robot::Reacher => {
+            Task::Reach => {
                 let distance = to_target(simulation).iter().map(|x| x * x).sum::<f64>().sqrt();
                 Outcome::running(-distance - effort)
             }
-            robot => {
-                let Some(task) = Locomotion::of(robot) else { return Outcome::default() };
+            Task::Locomotion(task) => {
                 let speed = (position(simulation) - self.position) / simulation.control_step();
                 let mut reward = speed - task.control_cost * effort;
-                if robot == Robot::Ant {
+                if simulation.robot() == Robot::Ant {
                     reward -= CONTACT_COST * clipped_contact_forces(simulation).map(|x| x * x).sum::<f64>();
                 }
                 match task.health {
@@ -227,33 +273,6 @@ fn clipped_contact_forces(simulation: &Simulation) -> impl Iterator<Item = f64> 
     forces.iter().map(|x| x.clamp(-CONTACT_FORCE, CONTACT_FORCE))
 }
 
-/// Moves a state at the start of an episode away from the model's own.
-fn disturb(robot: Robot, rng: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
-    let (position_noise, velocity_noise) = match (robot, Locomotion::of(robot)) {
-        (_, Some(task)) => (task.position_noise, task.velocity_noise),
-        (Robot::InvertedPendulum, None) => (0.01, Noise::Uniform(0.01)),
-        (Robot::Reacher, None) => (0.1, Noise::Uniform(5e-3)),
-        (_, None) => (0.1, Noise::Normal(0.1)),
-    };
-    positions.iter_mut().for_each(|q| *q += position_noise * rng.random_range(-1.0..1.0));
-    for velocity in velocities.iter_mut() {
-        *velocity += match velocity_noise {
-            Noise::Uniform(bound) => bound * rng.random_range(-1.0..1.0),
-            Noise::Normal(deviation) => deviation * rng.sample::<f64, _>(StandardNormal),
-        };
-    }
-    if robot == Robot::Reacher {
-        let target = loop {
-            let target: [f64; 2] = [TARGETS, TARGETS].map(|bound| rng.random_range(-bound..bound));
-            if target[0].hypot(target[1]) < TARGETS {
-                break target;
-            }
-        };
-        positions[2..].copy_from_slice(&target);
-        velocities[2..].fill(0.0);
-    }
-}
-
 impl Environment for RobotEnvironment {
     fn observation_space(&self) -> Space {
         let simulation = &self.simulation;
@@ -280,7 +299,7 @@ impl Environment for RobotEnvironment {
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
         let mut positions = self.simulation.start().to_vec();
         let mut velocities = vec![0.0; self.simulation.velocities().len()];
-        disturb(self.simulation.robot(), rng, &mut positions, &mut velocities);
+        Task::of(self.simulation.robot()).disturb(rng, &mut positions, &mut velocities);
         self.set_state(&positions, &velocities)?;
         self.observe(observation);
         Ok(())
@@ -292,13 +311,7 @@ impl Environment for RobotEnvironment {
         _rng: &mut Stream,
         observation: &mut [f32],
     ) -> Result<Outcome, Error> {
-        let motors = self.simulation.action_bounds().len();
-        let action = match action {
-            Action::Continuous(given) if given.len() == motors && given.iter().all(|a| a.is_finite()) => {
-                given
-            }
-            other => return Err(other.mismatch(&self.action_space())),
-        };
+        let action = action.numbers(self.simulation.action_bounds().len())?;
         self.simulation.step(action)?;
         self.observe(observation);
         let outcome = self.outcome(action);

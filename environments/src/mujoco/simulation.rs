@@ -271,7 +271,7 @@ impl Simulation {
                     statistics.lastinfo,
                     self.data.time()
                 );
-                return Err(Error::Unstable { environment: self.robot.name(), reason });
+                return Err(Error::Unstable { environment: self.robot.name().to_owned(), reason });
             }
         }
         Ok(())
