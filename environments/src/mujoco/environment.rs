@@ -186,7 +186,7 @@ impl RobotEnvironment {
         let (positions, velocities) = (simulation.positions(), simulation.velocities());
         let mut rest = observation.iter_mut();
         let mut put = |values: &mut dyn Iterator<Item = f64>| {
-            rest.by_ref().zip(values).for_each(|(o, x)| *o = x as f32);
+            values.zip(rest.by_ref()).for_each(|(x, o)| *o = x as f32);
         };
         match Task::of(simulation.robot()) {
             Task::Pole => put(&mut positions.iter().chain(velocities).copied()),
