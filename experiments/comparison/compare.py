@@ -42,6 +42,9 @@ COLUMNS = [
 # A measurement is undisturbed when its process had at least this share of the core.
 QUIET = 0.95
 
+# Around the summary in the README.
+BEGIN, END = "<!-- begin summary -->", "<!-- end -->"
+
 ONE_THREAD = {
     name: "1"
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
@@ -62,6 +65,7 @@ def options():
     parser.add_argument("--output", type=pathlib.Path, help="the file of raw numbers, which is added to")
     parser.add_argument("--summary", type=pathlib.Path, metavar="FILE",
                         help="only summarise an earlier file")
+    parser.add_argument("--publish", action="store_true", help="put the summary into the README")
     return parser.parse_args()
 
 
@@ -121,24 +125,39 @@ def summarise(path):
             memory[key].append(int(row["peak_memory_bytes"]) / 2**20)
             units[row["workload"]] = row["unit"]
             disturbed += float(row["cpu_seconds"]) < QUIET * float(row["seconds"])
-    print("| workload | implementation | median per second | least | most | runs | peak memory, MiB | Assay is |")
-    print("| :-- | :-- | --: | --: | --: | --: | --: | --: |")
+    lines = ["| workload | implementation | median per second | least | most | runs | peak memory, MiB | Assay is |",
+             "| :-- | :-- | --: | --: | --: | --: | --: | --: |"]
     for (workload, implementation), values in rates.items():
         ours = rates.get((workload, OURS))
         median = statistics.median(values)
         faster = f"{statistics.median(ours) / median:.1f} × as fast" if ours and implementation != OURS else ""
-        print(
+        lines.append(
             f"| {workload}, {units[workload]} | {implementation} | {median:,.0f} | {min(values):,.0f} | "
             f"{max(values):,.0f} | {len(values)} | {max(memory[workload, implementation]):,.0f} | {faster} |"
         )
     if disturbed:
-        print(f"\nIn {disturbed} measurements other programs took more than {1 - QUIET:.0%} of the core's time.")
+        lines.append(f"\nIn {disturbed} of {sum(map(len, rates.values()))} measurements other programs took more "
+                     f"than {1 - QUIET:.0%} of the core's time.")
+    return "\n".join(lines)
+
+
+def publish(summary, page=HERE / "README.md"):
+    """Puts the summary into its block of the page."""
+    before, rest = page.read_text().split(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{summary}\n{END}{rest.split(END)[1]}")
+
+
+def finish(path, arguments):
+    summary = summarise(path)
+    print(summary)
+    if arguments.publish:
+        publish(summary)
 
 
 def main():
     arguments = options()
     if arguments.summary:
-        return summarise(arguments.summary)
+        return finish(arguments.summary, arguments)
     chosen = lambda name: not arguments.implementations or name in arguments.implementations
     if chosen(OURS):
         arguments.assay = (arguments.assay or pathlib.Path(build())).resolve()
@@ -170,7 +189,7 @@ def main():
                 with output.open("a", newline="") as file:
                     csv.writer(file, lineterminator="\n").writerow(row)
                 print(f"{workload} {implementation}: {rate:,.0f} {unit} per second", file=sys.stderr, flush=True)
-    summarise(output)
+    finish(output, arguments)
 
 
 main()
