@@ -1,6 +1,6 @@
 """The same workloads in Python and in Assay: one machine, one core, several times, interleaved.
 
-    python -m pip install 'stable_baselines3==2.9.2' 'gymnasium==1.4.0'
+    python -m pip install 'stable_baselines3==2.9.2' 'gymnasium==1.4.0' 'mujoco==3.17.0'
     python experiments/comparison/compare.py --cleanrl CHECKOUT --cleanrl-python PYTHON
 
 builds Assay's `speed` example, runs every implementation of every workload in a process of its own,
@@ -32,6 +32,7 @@ WORKLOADS = {
     "td3-pendulum-256": ("updates", ["stable-baselines3", "cleanrl"]),
     "td3-pendulum-64": ("updates", ["stable-baselines3"]),
     "cartpole-step": ("steps", ["gymnasium", "gymnasium-vector"]),
+    "hopper-step": ("steps", ["gymnasium", "mujoco"]),
 }
 
 COLUMNS = [

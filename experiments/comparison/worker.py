@@ -23,6 +23,15 @@ WARM_UP_STEPS = 500  # before the clock starts, off-policy; on-policy one whole 
 LEARNING_STARTS = 256  # environment steps before the first update, off-policy: one batch
 ROLLOUT = 2_048
 COPIES = 1_024  # of CartPole, where it is stepped as a batch
+# Robots: Gymnasium's name, and the mean length of an episode with random actions, as recorded in
+# environments/tests/robots/returns.recording.
+ROBOTS = {
+    "hopper-step": ("Hopper-v5", 22),
+    "walker2d-step": ("Walker2d-v5", 22),
+    "half-cheetah-step": ("HalfCheetah-v5", 1_000),
+    "ant-step": ("Ant-v5", 165),
+}
+TIME_LIMIT = 1_000  # of their episodes
 EPOCHS = 1_000  # over a batch of one minibatch, where only updates are measured
 
 
@@ -176,11 +185,64 @@ def pytorch(workload, seconds):
     return clock.result
 
 
+def robot(workload):
+    """A robot without any wrapper, and 1000 random actions."""
+    import gymnasium
+    import numpy as np
+
+    name, random_length = ROBOTS[workload]
+    environment = gymnasium.make(name, disable_env_checker=True).unwrapped
+    environment.reset(seed=0)
+    shape = (1_000, *environment.action_space.shape)
+    actions = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    return environment, list(actions), random_length
+
+
+def gymnasium_robot(workload, seconds):
+    """A robot's environment as Gymnasium has it, reset at the end of every episode."""
+    environment, actions, _ = robot(workload)
+    clock, length = Clock(100, 1_000, seconds), 0
+    with contextlib.suppress(Finished):
+        while True:
+            for action in actions:
+                clock.tick()
+                _, _, terminated, _, _ = environment.step(action)
+                length += 1
+                if terminated or length == TIME_LIMIT:
+                    environment.reset()
+                    length = 0
+    return clock.result
+
+
+def mujoco(workload, seconds):
+    """A robot in MuJoCo's Python package and nothing else: no observation, no reward. It starts anew
+    as often as episodes with random actions end on average."""
+    import mujoco
+
+    environment, actions, random_length = robot(workload)
+    model, data, frame_skip = environment.model, environment.data, environment.frame_skip
+    mujoco.mj_resetData(model, data)
+    clock, length = Clock(100, 1_000, seconds), 0
+    with contextlib.suppress(Finished):
+        while True:
+            for action in actions:
+                clock.tick()
+                data.ctrl[:] = action
+                mujoco.mj_step(model, data, nstep=frame_skip)
+                length += 1
+                if length == random_length:
+                    mujoco.mj_resetData(model, data)
+                    length = 0
+    return clock.result
+
+
 def gymnasium_scalar(workload, seconds):
     """CartPole stepped one by one, with random actions drawn beforehand."""
     import gymnasium
     import numpy as np
 
+    if workload in ROBOTS:
+        return gymnasium_robot(workload, seconds)
     assert workload == "cartpole-step"
     environment = gymnasium.make("CartPole-v1")
     environment.reset(seed=0)
@@ -231,7 +293,7 @@ def main():
     parser.add_argument("seconds", type=float)
     parser.add_argument("--cleanrl")
     arguments = parser.parse_args()
-    if arguments.implementation != "gymnasium" and arguments.implementation != "gymnasium-vector":
+    if arguments.implementation not in ("gymnasium", "gymnasium-vector", "mujoco"):
         import torch
 
         torch.set_num_threads(1)
@@ -241,11 +303,12 @@ def main():
         "pytorch": pytorch,
         "gymnasium": gymnasium_scalar,
         "gymnasium-vector": gymnasium_vector,
+        "mujoco": mujoco,
     }[arguments.implementation]
     count, seconds, cpu_seconds = run(arguments.workload, arguments.seconds)
     versions = {
         package: importlib.metadata.version(package)
-        for package in ("stable_baselines3", "torch", "gymnasium", "numpy")
+        for package in ("stable_baselines3", "torch", "gymnasium", "mujoco", "numpy")
         if package in sys.modules
     }
     result = {

@@ -53,9 +53,24 @@ const fn off_policy(name: &'static str, algorithm: &'static str, parameters: &'s
     Workload { name, algorithm, environment: "Pendulum-v1", parameters, warm_up: 500, count_per_step: 1.0 }
 }
 
-/// Stepping alone: the workload's name and the copies that are stepped as one.
-const STEPPING: &str = "cartpole-step";
-const COPIES: usize = 1024;
+/// Stepping alone, with random actions drawn beforehand, measured in environment steps.
+struct Stepping {
+    name: &'static str,
+    environment: &'static str,
+    /// How many copies are stepped as one.
+    copies: usize,
+    /// How many actions are drawn for each copy.
+    actions: usize,
+}
+
+const STEPPING: [Stepping; 2] = [
+    Stepping { name: "cartpole-step", environment: "CartPole-v1", copies: 1024, actions: 100 },
+    robot("hopper-step", "RapierHopper"),
+];
+
+const fn robot(name: &'static str, environment: &'static str) -> Stepping {
+    Stepping { name, environment, copies: 1, actions: 1000 }
+}
 
 fn main() -> ExitCode {
     match run() {
@@ -73,10 +88,10 @@ fn run() -> Result<(), Box<dyn Error>> {
         return Err("usage: speed WORKLOAD SECONDS".into());
     };
     let seconds: f64 = seconds.parse()?;
-    let (count, time) = if name == STEPPING {
-        step_cartpole(seconds)?
+    let (count, time) = if let Some(workload) = STEPPING.iter().find(|w| w.name == name) {
+        step(workload, seconds)?
     } else {
-        let known = || WORKLOADS.iter().map(|w| w.name).chain([STEPPING]);
+        let known = || WORKLOADS.iter().map(|w| w.name).chain(STEPPING.iter().map(|w| w.name));
         let workload = WORKLOADS.iter().find(|w| w.name == name);
         learn(workload.ok_or_else(|| parameters::unknown("workload", name, known()))?, seconds)?
     };
@@ -123,14 +138,15 @@ fn learn(workload: &Workload, seconds: f64) -> Result<(f64, Elapsed), Box<dyn Er
     Ok(((learner.steps() - first) as f64 * workload.count_per_step, elapsed))
 }
 
-/// Batched steps of CartPole with random actions drawn beforehand.
-fn step_cartpole(seconds: f64) -> Result<(f64, Elapsed), Box<dyn Error>> {
+/// Batched steps for at least so many seconds.
+fn step(workload: &Stepping, seconds: f64) -> Result<(f64, Elapsed), Box<dyn Error>> {
     let seed = Seed::new(0);
-    let mut environment = environments::make("CartPole-v1", &Table::new(), COPIES, seed)?;
+    let copies = workload.copies;
+    let mut environment = environments::make(workload.environment, &Table::new(), copies, seed)?;
     let mut step = BatchedStep::new(environment.as_ref());
     environment.reset(&mut step.observations)?;
     let mut rng = seed.stream("actions");
-    let mut actions = vec![Actions::zeros(environment.action_space(), COPIES); 100];
+    let mut actions = vec![Actions::zeros(environment.action_space(), copies); workload.actions];
     actions.iter_mut().for_each(|batch| environment.action_space().sample(&mut rng, batch));
     let mut round = || actions.iter().try_for_each(|batch| environment.step(batch, &mut step));
     round()?; // the warm-up
@@ -140,7 +156,7 @@ fn step_cartpole(seconds: f64) -> Result<(f64, Elapsed), Box<dyn Error>> {
         rounds += 1;
     }
     let elapsed = start.elapsed();
-    Ok(((rounds * actions.len() * COPIES) as f64, elapsed))
+    Ok(((rounds * actions.len() * copies) as f64, elapsed))
 }
 
 /// The processor time of this process so far, in seconds to a hundredth; 0 where the system does
