@@ -44,7 +44,7 @@ COLUMNS = [
 QUIET = 0.95
 
 # Around the summary in the README.
-BEGIN, END = "<!-- begin summary -->", "<!-- end -->"
+BEGIN, END = "<!-- summary of compare.py -->", "<!-- summary ends -->"
 
 ONE_THREAD = {
     name: "1"
