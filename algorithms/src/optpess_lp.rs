@@ -9,7 +9,7 @@ use assay_theory::{
     confidence::optimistic_pessimistic_width,
     constrained::{Constraint as AtLeast, constrained_optimum},
 };
-use ndarray::{Array3, Axis};
+use ndarray::{Array1, Array2, Array3, Axis, s};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -106,13 +106,13 @@ impl Strategy for OptPessLp {
         let utilities = &rewards - states * horizon * &widths;
 
         // What the baseline is worth at least, in the empirical problem.
-        let mut values = ndarray::Array1::<f64>::zeros(size.states);
+        let mut values = Array1::<f64>::zeros(size.states);
         for step in (0..size.horizon).rev() {
             let look_ahead = |(state, action): (usize, usize)| {
-                let next = estimate.probabilities.slice(ndarray::s![step, state, action, ..]).dot(&values);
+                let next = estimate.probabilities.slice(s![step, state, action, ..]).dot(&values);
                 utilities[[step, state, action]] + next
             };
-            let q = ndarray::Array2::from_shape_fn((size.states, size.actions), look_ahead);
+            let q = Array2::from_shape_fn((size.states, size.actions), look_ahead);
             values = (&q * &problem.baseline.index_axis(Axis(0), step)).sum_axis(Axis(1));
         }
         let lower = problem.at_start(&values.to_vec());

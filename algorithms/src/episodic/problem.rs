@@ -8,7 +8,7 @@ use assay_theory::{
     confidence::{Bonus, Size},
     evaluation::evaluate_horizon,
     planning::backward_induction,
-    policy::{softmax, uniform},
+    policy::softmax,
 };
 use ndarray::{Array3, Axis};
 use serde::{Deserialize, Serialize};
@@ -116,11 +116,7 @@ impl Constraint {
             Baseline::Softmax { temperature } | Baseline::Offline { temperature, .. } => {
                 softened(temperature)
             }
-            Baseline::Uniform => {
-                let row = uniform(mdp.states(), mdp.actions());
-                let shape = optimum.action_values.dim();
-                row.broadcast(shape).map(|policy| policy.to_owned()).unwrap_or_else(|| Array3::zeros(shape))
-            }
+            Baseline::Uniform => problem.baseline.clone(),
         };
         let value = |policy: &Array3<f64>| evaluate_horizon(mdp, policy, 1.0).map(|e| e.expected_return(mdp));
         let judged_value = problem.scaled(value(&judged)?);
@@ -166,6 +162,7 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The problem with the uniformly random policy as its baseline and no threshold yet.
     fn without_constraint(mdp: &FiniteMdp, horizon: usize) -> Self {
         let size = Size { states: mdp.states(), actions: mdp.actions(), horizon };
         let terminal: Vec<bool> = (0..size.states).map(|state| mdp.is_terminal(state)).collect();
