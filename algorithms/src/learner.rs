@@ -9,7 +9,10 @@ use crate::{Checkpoint, Error};
 /// The learner owns its environments and everything else that its future depends on. Its state is
 /// complete: [`save`](Self::save), kill, build anew from the same configuration,
 /// [`load`](Self::load) and continue gives, byte for byte, what an uninterrupted run gives.
-pub trait Learner: Send {
+///
+/// A learner by name stays on the thread that made it, because a CUDA device's handles do. Runs in
+/// parallel each make their own.
+pub trait Learner {
     /// One iteration of the paper's outer loop, and what happened in it.
     fn advance(&mut self) -> Result<Report, Error>;
 

@@ -11,7 +11,7 @@ pub use dfdx::tensor::Cpu;
 ///
 /// Learners, networks and optimisers are generic over it. A device is a cheap handle: clones share
 /// the memory that it keeps for reuse. One run uses one device from one thread.
-pub trait Device: dfdx::tensor_ops::Device<f32> + Send + Sync {
+pub trait Device: dfdx::tensor_ops::Device<f32> {
     /// The device's name in messages.
     const NAME: &'static str;
     /// Whether tensors lie in the host's memory, so that host functions may work on them in place.
