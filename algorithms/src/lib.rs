@@ -12,6 +12,7 @@
 //! | [`rollout`], [`replay`] | experience: on-policy with advantages, off-policy |
 //! | [`episodic`] | what learners with counted transitions share: the loop, confidence bounds, the conservative constraint |
 //! | [`on_policy`], [`value_function`] | what learners with a policy and a value function share |
+//! | [`off_policy`] | what off-policy learners with continuous actions share |
 //! | [`catalogue`] | any algorithm by name |
 
 pub mod baseline_only;
@@ -22,6 +23,7 @@ pub mod dope;
 pub mod episodic;
 pub mod mdpo;
 pub mod networks;
+pub mod off_policy;
 pub mod on_policy;
 pub mod optimisers;
 pub mod optpess_lp;

@@ -11,7 +11,8 @@ use crate::{
     Checkpoint, Error, Learner, Mode, Report,
     catalogue::Configuration,
     learner::Means,
-    networks::{Activation, DenseConfig, Ensemble, Initialisation},
+    networks::Ensemble,
+    off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
     policies::{
         SquashedPolicy,
@@ -19,8 +20,8 @@ use crate::{
     },
     replay::{self, Collector, Minibatch},
     tensor::{
-        Device, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, Scalar, Tape, Vector,
-        VectorOperations, backward, join_columns, shape,
+        Device, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, Scalar, Vector,
+        backward, join_columns,
     },
 };
 
@@ -97,14 +98,7 @@ impl Default for Config {
 
 impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
-        require("steps", self.steps, self.steps > 0, "at least 1")?;
         self.settings().validate()?;
-        require("discount", self.discount, (0.0..=1.0).contains(&self.discount), "0 to 1")?;
-        let rate = self.target_rate;
-        require("target_rate", rate, rate > 0.0 && rate <= 1.0, "above 0, at most 1")?;
-        let rate = self.learning_rate;
-        require("learning_rate", rate, rate > 0.0 && rate.is_finite(), "positive and finite")?;
-        require("hidden", format!("{:?}", self.hidden), !self.hidden.contains(&0), "positive widths")?;
         match self.temperature {
             Temperature::Learned { initial, target_entropy_per_dimension: target } => {
                 let field = "temperature.initial";
@@ -112,10 +106,7 @@ impl Configuration for Config {
                 let field = "temperature.target_entropy_per_dimension";
                 require(field, target, target.is_finite(), "finite")
             }
-            Temperature::Fixed { value } => {
-                let holds = value >= 0.0 && value.is_finite();
-                require("temperature.value", value, holds, "finite, not negative")
-            }
+            Temperature::Fixed { value } => require_not_negative("temperature.value", value),
         }
     }
 
@@ -130,13 +121,20 @@ impl Configuration for Config {
 }
 
 impl Config {
-    fn settings(&self) -> replay::Settings {
-        replay::Settings {
-            learning_starts: self.learning_starts,
-            train_every: self.train_every,
-            gradient_steps: self.gradient_steps,
-            batch_size: self.batch_size,
-            replay_capacity: self.replay_capacity,
+    fn settings(&self) -> Settings<'_> {
+        Settings {
+            steps: self.steps,
+            replay: replay::Settings {
+                learning_starts: self.learning_starts,
+                train_every: self.train_every,
+                gradient_steps: self.gradient_steps,
+                batch_size: self.batch_size,
+                replay_capacity: self.replay_capacity,
+            },
+            discount: self.discount,
+            target_rate: self.target_rate,
+            learning_rate: self.learning_rate,
+            hidden: &self.hidden,
         }
     }
 }
@@ -174,15 +172,10 @@ impl<D: Device> Sac<D> {
         device: D,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let collector = Collector::new(NAME, environment, config.settings(), seed)?;
+        let collector = Collector::new(NAME, environment, config.settings().replay, seed)?;
         let features = collector.environment().observation_space().features();
         let width = collector.action_box().width();
-        let network = DenseConfig {
-            hidden: config.hidden.clone(),
-            activation: Activation::Relu,
-            initialisation: Initialisation::FanIn,
-            ..DenseConfig::default()
-        };
+        let network = config.settings().network();
         let mut rng = seed.stream("initialisation");
         let policy = SquashedPolicy::new(&device, "policy", features, width, &network, &mut rng)?;
         let critics = Ensemble::new(&device, "critics", 2, features + width, 1, &network, &mut rng)?;
@@ -228,7 +221,7 @@ impl<D: Device> Sac<D> {
         let targets = self.targets(&batch, noise, temperature)?;
         let values = self.critics.record_values(batch.state_actions.clone())?;
         means.add_mean("q_value", &values.to_host());
-        let (loss, mut gradients) = backward(critic_loss(values, targets), "critic loss")?;
+        let (loss, mut gradients) = backward(critic_loss(values, targets) * 0.5, "critic loss")?;
         self.critic_optimiser.step(&mut [self.critics.parameters_mut()], &mut gradients, learning_rate)?;
         means.add("critic_loss", loss);
 
@@ -381,16 +374,11 @@ impl<D: Device> EntropyWeight<D> {
     }
 }
 
-/// ½ Σᵢ mean (Qᵢ(s, a) − y)², for values (critics × transitions) and targets (transitions).
-fn critic_loss<D: Device, T: Tape<D>>(values: Matrix<D, T>, targets: Vector<D>) -> Scalar<D, T> {
-    let (critics, _) = shape(&values);
-    (values - targets.repeat_rows(critics)).square().mean_columns().sum_all() * 0.5
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        networks::DenseConfig,
         replay::TransitionBatch,
         tensor::Cpu,
         testing::{assert_gradient, minibatch, pendulum, transitions},
@@ -424,7 +412,8 @@ mod tests {
         let mut loss = |values: &[f32]| {
             sac.critics.parameters_mut().set_values(values);
             let outputs = sac.critics.record_values(batch.state_actions.clone()).unwrap();
-            let (loss, mut gradients) = backward(critic_loss(outputs, targets.clone()), "loss").unwrap();
+            let (loss, mut gradients) =
+                backward(critic_loss(outputs, targets.clone()) * 0.5, "loss").unwrap();
             (loss, sac.critics.parameters().gradient(&mut gradients).unwrap())
         };
         let (_, gradient) = loss(&values);

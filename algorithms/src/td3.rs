@@ -13,13 +13,14 @@ use crate::{
     Checkpoint, Error, Learner, Mode, Report,
     catalogue::Configuration,
     learner::Means,
-    networks::{Activation, DenseConfig, DenseStack, Ensemble, Initialisation},
+    networks::{Activation, DenseConfig, DenseStack, Ensemble},
+    off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
     policies::squashed_gaussian::fill_normal,
     replay::{self, Collector, Minibatch},
     tensor::{
-        Device, Matrix, MatrixOperations, Operations, Record, Recording, Scalar, Tape, Vector,
-        VectorOperations, backward, join_columns, shape,
+        Device, Matrix, MatrixOperations, Operations, Record, Recording, Scalar, Vector, backward,
+        join_columns,
     },
 };
 
@@ -89,20 +90,11 @@ impl Default for Config {
 
 impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
-        require("steps", self.steps, self.steps > 0, "at least 1")?;
         self.settings().validate()?;
         require("policy_delay", self.policy_delay, self.policy_delay > 0, "at least 1")?;
-        require("discount", self.discount, (0.0..=1.0).contains(&self.discount), "0 to 1")?;
-        let rate = self.target_rate;
-        require("target_rate", rate, rate > 0.0 && rate <= 1.0, "above 0, at most 1")?;
-        let rate = self.learning_rate;
-        require("learning_rate", rate, rate > 0.0 && rate.is_finite(), "positive and finite")?;
-        let not_negative =
-            |field, x: f64| require(field, x, x >= 0.0 && x.is_finite(), "finite, not negative");
-        not_negative("exploration_noise", self.exploration_noise)?;
-        not_negative("target_noise", self.target_noise)?;
-        not_negative("target_noise_clip", self.target_noise_clip)?;
-        require("hidden", format!("{:?}", self.hidden), !self.hidden.contains(&0), "positive widths")
+        require_not_negative("exploration_noise", self.exploration_noise)?;
+        require_not_negative("target_noise", self.target_noise)?;
+        require_not_negative("target_noise_clip", self.target_noise_clip)
     }
 
     fn learner<D: Device>(
@@ -116,13 +108,20 @@ impl Configuration for Config {
 }
 
 impl Config {
-    fn settings(&self) -> replay::Settings {
-        replay::Settings {
-            learning_starts: self.learning_starts,
-            train_every: self.train_every,
-            gradient_steps: self.gradient_steps,
-            batch_size: self.batch_size,
-            replay_capacity: self.replay_capacity,
+    fn settings(&self) -> Settings<'_> {
+        Settings {
+            steps: self.steps,
+            replay: replay::Settings {
+                learning_starts: self.learning_starts,
+                train_every: self.train_every,
+                gradient_steps: self.gradient_steps,
+                batch_size: self.batch_size,
+                replay_capacity: self.replay_capacity,
+            },
+            discount: self.discount,
+            target_rate: self.target_rate,
+            learning_rate: self.learning_rate,
+            hidden: &self.hidden,
         }
     }
 }
@@ -161,15 +160,10 @@ impl<D: Device> Td3<D> {
         device: D,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let collector = Collector::new(NAME, environment, config.settings(), seed)?;
+        let collector = Collector::new(NAME, environment, config.settings().replay, seed)?;
         let features = collector.environment().observation_space().features();
         let width = collector.action_box().width();
-        let network = DenseConfig {
-            hidden: config.hidden.clone(),
-            activation: Activation::Relu,
-            initialisation: Initialisation::FanIn,
-            ..DenseConfig::default()
-        };
+        let network = config.settings().network();
         let policy_network = DenseConfig { output_activation: Activation::Tanh, ..network.clone() };
         let mut rng = seed.stream("initialisation");
         let policy = DenseStack::new(&device, "policy", features, width, &policy_network, &mut rng)?;
@@ -309,12 +303,6 @@ fn add_noise(deviation: f32, rng: &mut Stream, actions: &mut [f32]) {
         let noise: f32 = rng.sample(StandardNormal);
         *a = (*a + deviation * noise).clamp(-1.0, 1.0);
     }
-}
-
-/// Σᵢ mean (Qᵢ(s, a) − y)², for values (critics × transitions) and targets (transitions).
-fn critic_loss<D: Device, T: Tape<D>>(values: Matrix<D, T>, targets: Vector<D>) -> Scalar<D, T> {
-    let (critics, _) = shape(&values);
-    (values - targets.repeat_rows(critics)).square().mean_columns().sum_all()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! `cargo bench --bench on_policy`. "default" is each algorithm as configured by default on one copy
 //! of the environment: for PPO these are Stable-Baselines3's settings (2048 steps, minibatches of 64,
 //! 10 epochs, two layers of 64 units). "8 copies" collects as many steps from eight copies.
-//! "collect" is what experience alone costs, with a policy that is not updated.
+//! "collect" is what experience alone costs, with a policy that is not updated; the rest of an
+//! iteration is its update.
 
 use std::{hint::black_box, time::Duration};
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../../docs/mdpo.md")]
 
+mod actor_objective;
 mod divergence;
 pub mod off_policy;
 pub mod on_policy;

@@ -7,29 +7,24 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Divergence, StepSize};
+use super::{
+    Divergence, StepSize,
+    actor_objective::{ActorObjective, Drawn},
+};
 use crate::{
     Checkpoint, Error, Learner, Mode, Report,
     catalogue::Configuration,
     learner::Means,
-    networks::{Activation, DenseConfig, DenseStack, Ensemble, Initialisation},
+    networks::{DenseStack, Ensemble},
+    off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
-    policies::{
-        SquashedGaussian, SquashedPolicy,
-        squashed_gaussian::{Sample, fill_normal},
-    },
+    policies::{SquashedGaussian, SquashedPolicy, squashed_gaussian::fill_normal},
     replay::{self, Collector, Minibatch},
-    tensor::{
-        Device, Matrix, MatrixOperations, Operations, Record, Recording, Scalar, Tape, Vector,
-        VectorOperations, backward, join_columns, shape,
-    },
+    tensor::{Device, MatrixOperations, Operations, Record, backward, join_columns, shape},
 };
 
 /// The algorithm's name in messages and checkpoints.
 const NAME: &str = "mdpo-off-policy";
-
-/// The smallest density that the Tsallis surrogate takes a q-logarithm of. Authors' code: 1e-6.
-const DENSITY_FLOOR: f32 = 1e-6;
 
 /// The settings of off-policy MDPO. The defaults are those of the authors' code, except where
 /// noted.
@@ -109,24 +104,15 @@ impl Default for Config {
 
 impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
-        require("steps", self.steps, self.steps > 0, "at least 1")?;
         self.settings().validate()?;
-        require("discount", self.discount, (0.0..=1.0).contains(&self.discount), "0 to 1")?;
-        let rate = self.target_rate;
-        require("target_rate", rate, rate > 0.0 && rate <= 1.0, "above 0, at most 1")?;
-        let rate = self.learning_rate;
-        require("learning_rate", rate, rate > 0.0 && rate.is_finite(), "positive and finite")?;
-        let not_negative =
-            |field, x: f64| require(field, x, x >= 0.0 && x.is_finite(), "finite, not negative");
-        not_negative("entropy_weight", self.entropy_weight)?;
+        require_not_negative("entropy_weight", self.entropy_weight)?;
         self.divergence.validate()?;
         self.step_size.validate()?;
         require("total_steps", self.total_steps, self.total_steps > 0, "at least 1")?;
         let interval = self.old_policy_interval;
         require("old_policy_interval", interval, interval > 0, "at least 1")?;
         require("inner_steps", self.inner_steps, self.inner_steps > 0, "at least 1")?;
-        not_negative("parameter_penalty", self.parameter_penalty)?;
-        require("hidden", format!("{:?}", self.hidden), !self.hidden.contains(&0), "positive widths")
+        require_not_negative("parameter_penalty", self.parameter_penalty)
     }
 
     fn learner<D: Device>(
@@ -140,13 +126,20 @@ impl Configuration for Config {
 }
 
 impl Config {
-    fn settings(&self) -> replay::Settings {
-        replay::Settings {
-            learning_starts: self.learning_starts,
-            train_every: self.train_every,
-            gradient_steps: self.gradient_steps,
-            batch_size: self.batch_size,
-            replay_capacity: self.replay_capacity,
+    fn settings(&self) -> Settings<'_> {
+        Settings {
+            steps: self.steps,
+            replay: replay::Settings {
+                learning_starts: self.learning_starts,
+                train_every: self.train_every,
+                gradient_steps: self.gradient_steps,
+                batch_size: self.batch_size,
+                replay_capacity: self.replay_capacity,
+            },
+            discount: self.discount,
+            target_rate: self.target_rate,
+            learning_rate: self.learning_rate,
+            hidden: &self.hidden,
         }
     }
 
@@ -195,15 +188,10 @@ impl<D: Device> OffPolicyMdpo<D> {
         device: D,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let collector = Collector::new(NAME, environment, config.settings(), seed)?;
+        let collector = Collector::new(NAME, environment, config.settings().replay, seed)?;
         let features = collector.environment().observation_space().features();
         let width = collector.action_box().width();
-        let network = DenseConfig {
-            hidden: config.hidden.clone(),
-            activation: Activation::Relu,
-            initialisation: Initialisation::FanIn,
-            ..DenseConfig::default()
-        };
+        let network = config.settings().network();
         let mut rng = seed.stream("initialisation");
         let policy = SquashedPolicy::new(&device, "policy", features, width, &network, &mut rng)?;
         let critics = Ensemble::new(&device, "critics", 2, features + width, 1, &network, &mut rng)?;
@@ -254,11 +242,9 @@ impl<D: Device> OffPolicyMdpo<D> {
         let next_values = self.target_value.forward(batch.next_observations.clone())?.only_column();
         let targets = batch.targets(discount, next_values);
         let values = self.critics.record_values(batch.state_actions.clone())?;
-        let (critics, _) = shape(&values);
-        let errors = values - targets.repeat_rows(critics);
-        let loss = errors.square().mean_columns().sum_all() * 0.5;
-        let (critic_loss, mut critic_gradients) = backward(loss, "critic loss")?;
-        means.add("critic_loss", critic_loss);
+        let loss = critic_loss(values, targets) * 0.5;
+        let (loss, mut critic_gradients) = backward(loss, "critic loss")?;
+        means.add("critic_loss", loss);
 
         let (value, critics) = (self.value.parameters_mut(), self.critics.parameters_mut());
         self.value_optimiser.step(&mut [value], &mut value_gradients, learning_rate)?;
@@ -274,7 +260,7 @@ impl<D: Device> OffPolicyMdpo<D> {
         means: &mut Means<7>,
     ) -> Result<Drawn<D>, Error> {
         let step_size = self.config.step_size_at(self.iteration);
-        let objective = Objective {
+        let objective = ActorObjective {
             entropy_weight: self.config.entropy_weight as f32,
             inverse_step_size: (1.0 / step_size) as f32,
             divergence: self.config.divergence,
@@ -301,81 +287,6 @@ impl<D: Device> OffPolicyMdpo<D> {
         means.add("step_size", step_size as f32);
         Ok(drawn)
     }
-}
-
-/// A loss, recorded.
-type Loss<D> = Scalar<D, Recording<D>>;
-
-/// What the policy descends: J(π).
-#[derive(Clone, Copy, Debug)]
-struct Objective {
-    /// λ.
-    entropy_weight: f32,
-    /// 1/tₖ.
-    inverse_step_size: f32,
-    divergence: Divergence,
-    /// ν.
-    parameter_penalty: f32,
-}
-
-/// The actions that a loss was taken at, and what was found there: constants.
-struct Drawn<D: Device> {
-    /// ã. Shape: transitions × width.
-    actions: Matrix<D>,
-    /// log π(ã|s), one per transition.
-    log_probs: Vector<D>,
-    /// log πₖ(ã|s), one per transition.
-    old_log_probs: Vector<D>,
-    /// Q₁(s, ã), one per transition.
-    q_values: Vector<D>,
-}
-
-impl Objective {
-    /// J(π) for `policy` = π(·|s), `old` = πₖ(·|s), standard normal `noise` (transitions × width)
-    /// and the critic `q`.
-    fn loss<D: Device>(
-        &self,
-        policy: SquashedGaussian<D, Recording<D>>,
-        old: &SquashedGaussian<D>,
-        noise: Matrix<D>,
-        q: impl FnOnce(Matrix<D, Recording<D>>) -> Result<Vector<D, Recording<D>>, Error>,
-    ) -> Result<(Loss<D>, Drawn<D>), Error> {
-        let SquashedGaussian { mean, log_std } = policy.branch();
-        let penalty = (mean.square().mean_all() + log_std.square().mean_all()) * self.parameter_penalty;
-        let analytic = policy.branch();
-
-        let Sample { actions, pre_squash, log_probs } = policy.rsample(noise);
-        let old_log_probs = old.log_probs(pre_squash);
-        let drawn_actions = actions.detach();
-        let q_values = q(actions)?;
-        let drawn = Drawn {
-            actions: drawn_actions,
-            log_probs: log_probs.detach().sum_columns(),
-            old_log_probs: old_log_probs.detach().sum_columns(),
-            q_values: q_values.detach(),
-        };
-
-        let (lambda, inverse_t) = (self.entropy_weight, self.inverse_step_size);
-        let c = lambda + inverse_t;
-        let regularisation = match self.divergence {
-            Divergence::ReverseKl | Divergence::Tsallis { q: 1.0 } => {
-                log_probs.sum_columns() * c + old_log_probs.sum_columns() * (lambda - c)
-            }
-            Divergence::ForwardKl => log_probs.sum_columns() * lambda + analytic.kl_from(old) * inverse_t,
-            Divergence::Tsallis { q } => {
-                let q = q as f32;
-                let new = log_q(log_probs, q).sum_columns();
-                new * c + log_q(old_log_probs, q).sum_columns() * (q * (lambda - c))
-            }
-        };
-        Ok(((regularisation - q_values).mean_all() + penalty, drawn))
-    }
-}
-
-/// log_q x = (x^(q−1) − 1)/(q − 1) of densities x given by their logarithms, not below the floor.
-fn log_q<D: Device, T: Tape<D>>(log_densities: Matrix<D, T>, q: f32) -> Matrix<D, T> {
-    let floored = log_densities.clamp(DENSITY_FLOOR.ln(), f32::MAX);
-    ((floored * (q - 1.0)).exp() - 1.0) / (q - 1.0)
 }
 
 impl<D: Device> Learner for OffPolicyMdpo<D> {
@@ -458,154 +369,8 @@ mod tests {
     use super::*;
     use crate::{
         tensor::Cpu,
-        testing::{assert_gradient, minibatch, pendulum, transitions, uniform},
+        testing::{pendulum, uniform},
     };
-
-    const ROWS: usize = 16;
-    const WIDTH: usize = 2;
-
-    /// Smooth networks, which finite differences need, for one batch of states.
-    struct Problem {
-        policy: SquashedPolicy<Cpu>,
-        old: SquashedGaussian<Cpu>,
-        critics: Ensemble<Cpu>,
-        batch: Minibatch<Cpu>,
-        noise: Matrix<Cpu>,
-    }
-
-    impl Problem {
-        fn new() -> Self {
-            let device = Cpu::open().unwrap();
-            let mut rng = Seed::new(1).stream("test");
-            let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
-            let policy = SquashedPolicy::new(&device, "policy", 3, WIDTH, &network, &mut rng).unwrap();
-            let mut old = policy.duplicate("old_policy").unwrap();
-            let values = old.parameters().values().to_vec();
-            let changes = uniform(values.len(), &mut rng);
-            let moved: Vec<f32> = values.iter().zip(&changes).map(|(x, y)| x + 0.1 * y).collect();
-            old.parameters_mut().set_values(&moved);
-            let critics = Ensemble::new(&device, "critics", 2, 3 + WIDTH, 1, &network, &mut rng).unwrap();
-            let batch = minibatch(&device, &transitions(3, WIDTH, ROWS, &mut rng));
-            let mut noise = vec![0.0; ROWS * WIDTH];
-            fill_normal(&mut rng, &mut noise);
-            Problem {
-                old: old.distribution(batch.observations.clone()).unwrap(),
-                noise: device.matrix(&noise, ROWS, WIDTH).unwrap(),
-                policy,
-                critics,
-                batch,
-            }
-        }
-
-        /// Value and gradient of J(π).
-        fn loss(&self, objective: Objective) -> (f32, Vec<f32>) {
-            let policy = self.policy.record(self.batch.observations.clone()).unwrap();
-            let (loss, _) = objective
-                .loss(policy, &self.old, self.noise.clone(), |actions| {
-                    let inputs = join_columns(self.batch.observations.clone().recorded(), actions)?;
-                    self.critics.member_values_frozen(0, inputs)
-                })
-                .unwrap();
-            let (loss, mut gradients) = backward(loss, "loss").unwrap();
-            (loss, self.policy.parameters().gradient(&mut gradients).unwrap())
-        }
-    }
-
-    fn objective(divergence: Divergence) -> Objective {
-        Objective { entropy_weight: 0.3, inverse_step_size: 0.7, divergence, parameter_penalty: 0.1 }
-    }
-
-    #[test]
-    fn the_policys_gradient_agrees_with_finite_differences_under_every_divergence() {
-        for divergence in [
-            Divergence::ReverseKl,
-            Divergence::ForwardKl,
-            Divergence::Tsallis { q: 1.5 },
-            Divergence::Tsallis { q: 2.0 },
-        ] {
-            let mut problem = Problem::new();
-            let (_, gradient) = problem.loss(objective(divergence));
-            let values = problem.policy.parameters().values().to_vec();
-            assert_gradient(&format!("{divergence:?}"), &values, &gradient, |values| {
-                problem.policy.parameters_mut().set_values(values);
-                problem.loss(objective(divergence)).0
-            });
-        }
-    }
-
-    /// c = λ: nothing holds the policy back, and what is left is soft actor-critic's loss with the
-    /// temperature λ.
-    #[test]
-    fn with_infinite_step_size_the_gradient_is_that_of_soft_actor_critic_bit_for_bit() {
-        let problem = Problem::new();
-        let (lambda, noise) = (0.3, problem.noise.clone());
-        let policy = problem.policy.record(problem.batch.observations.clone()).unwrap();
-        let sample = policy.rsample(noise);
-        let inputs = join_columns(problem.batch.observations.clone().recorded(), sample.actions).unwrap();
-        let values = problem.critics.member_values_frozen(0, inputs).unwrap();
-        let loss = (sample.log_probs.sum_columns() * lambda - values).mean_all();
-        let (loss, mut gradients) = backward(loss, "loss").unwrap();
-        let expected = problem.policy.parameters().gradient(&mut gradients).unwrap();
-
-        let unheld = Objective {
-            entropy_weight: lambda,
-            inverse_step_size: 0.0,
-            divergence: Divergence::ReverseKl,
-            parameter_penalty: 0.0,
-        };
-        let (found_loss, found) = problem.loss(unheld);
-        assert_eq!(found_loss, loss);
-        assert_eq!(found, expected);
-        assert!(found.iter().any(|g| *g != 0.0));
-    }
-
-    #[test]
-    fn at_the_old_policy_the_forward_kl_holds_nothing_back() {
-        let mut problem = Problem::new();
-        problem.old = problem.policy.distribution(problem.batch.observations.clone()).unwrap();
-        let hard = Objective {
-            entropy_weight: 0.0,
-            inverse_step_size: 0.0,
-            divergence: Divergence::ForwardKl,
-            parameter_penalty: 0.0,
-        };
-        // KL(πₖ, π) has its minimum there, exactly in every state. (The gradient of KL(π, πₖ) is
-        // estimated from samples, and only its mean is zero.)
-        let (_, free) = problem.loss(hard);
-        let (_, held) = problem.loss(Objective { inverse_step_size: 10.0, ..hard });
-        let scale = free.iter().map(|g| g.abs()).fold(0.0, f32::max);
-        for (free, held) in free.iter().zip(&held) {
-            assert!((free - held).abs() < 1e-4 * scale, "{free}, {held}");
-        }
-    }
-
-    #[test]
-    fn the_tsallis_loss_tends_to_the_kl_loss_as_q_tends_to_one() {
-        let problem = Problem::new();
-        let (kl, _) = problem.loss(objective(Divergence::ReverseKl));
-        let (same, _) = problem.loss(objective(Divergence::Tsallis { q: 1.0 }));
-        assert_eq!(kl, same);
-        let (near, _) = problem.loss(objective(Divergence::Tsallis { q: 1.001 }));
-        assert!((near - kl).abs() < 0.02 * (1.0 + kl.abs()), "{near}, {kl}");
-        // Of order two, log_q x = x − 1, so the loss is the expected difference of densities.
-        let (two, _) = problem.loss(Objective {
-            entropy_weight: 0.0,
-            parameter_penalty: 0.0,
-            ..objective(Divergence::Tsallis { q: 2.0 })
-        });
-        let policy = problem.policy.distribution(problem.batch.observations.clone()).unwrap();
-        let sample = policy.rsample(problem.noise.clone());
-        let old = problem.old.log_probs(sample.pre_squash.clone()).to_host();
-        let new = sample.log_probs.to_host();
-        let terms = new
-            .iter()
-            .zip(&old)
-            .map(|(new, old)| 0.7 * ((f64::from(*new).exp() - 1.0) - 2.0 * (f64::from(*old).exp() - 1.0)));
-        let inputs = join_columns(problem.batch.observations.clone(), sample.actions).unwrap();
-        let q: f32 = problem.critics.member_values_frozen(0, inputs).unwrap().to_host().iter().sum();
-        let expected = (terms.sum::<f64>() - f64::from(q)) / ROWS as f64;
-        assert!((f64::from(two) - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{two}, {expected}");
-    }
 
     #[test]
     fn the_old_policy_is_replaced_at_its_interval_and_only_then() {
