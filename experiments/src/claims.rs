@@ -8,6 +8,7 @@
 //! name = "example"
 //! paper = "Author and Author 2020, arXiv 2001.00001, Table 2"
 //! statement = "Example is on par with PPO or better."
+//! runs = "example"                 # optional: shares its runs with the other claims that say so
 //! seeds = [10, 20, 30]             # looks: stop after 10 seeds if decided, else after 20, else 30
 //! confidence = 0.95
 //! metric = "final-return"          # "area-under-curve", { steps-to = { level = 0.9 } }, { named = … }
@@ -27,7 +28,7 @@
 //! environment = { name = "CartPole-v1", copies = 8 }
 //! budget = 100_000                 # environment steps
 //! reference = { low = 22.0, high = 500.0 }
-//! published = 500.0                # optional: a baseline that needs no runs
+//! published = 500.0                # optional: a baseline that needs no runs; one value, or [500.0, …]
 //! parameters.ppo = { epochs = 20 } # on this task only, over the algorithm's own
 //! ```
 //!
@@ -65,6 +66,10 @@ pub struct Claim {
     pub paper: String,
     /// The claim in words.
     pub statement: String,
+    /// What the runs are called that it rests on, where several claims rest on the same ones; else
+    /// they have the claim's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runs: Option<String>,
     /// After how many seeds to look, increasing. The first look has seeds 0 to `seeds[0]` − 1.
     pub seeds: Vec<usize>,
     /// The probability with which all intervals behind the verdict hold.
@@ -94,6 +99,7 @@ impl Default for Claim {
             name: String::new(),
             paper: String::new(),
             statement: String::new(),
+            runs: None,
             seeds: vec![10],
             confidence: 0.95,
             metric: Metric::default(),
@@ -119,13 +125,33 @@ pub struct Task {
     /// Two values of the metric that span what matters, for example a random policy's return and
     /// the best one known. For [`Metric::StepsTo`], two returns.
     pub reference: Reference,
-    /// A value of the metric that somebody has published, as a further baseline called `published`
-    /// that needs no runs. Its own uncertainty is unknown and not in the interval.
+    /// What others have reached, as a further baseline called `published` that needs no runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub published: Option<f64>,
+    pub published: Option<PublishedValues>,
     /// Parameters on this task only, by the algorithm's label, over its own parameters.
     #[serde(default)]
     pub parameters: Table,
+}
+
+/// Values of the metric that another implementation has reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PublishedValues {
+    /// One value, as papers and benchmark tables give it. Its own uncertainty is unknown and not in
+    /// the interval.
+    Value(f64),
+    /// One value per run, at least two; how they vary is in the interval.
+    Runs(Vec<f64>),
+}
+
+impl PublishedValues {
+    /// The values, however many there are.
+    pub fn values(&self) -> &[f64] {
+        match self {
+            PublishedValues::Value(value) => std::slice::from_ref(value),
+            PublishedValues::Runs(values) => values,
+        }
+    }
 }
 
 /// The label of the baseline that [`Task::published`] is.
@@ -185,14 +211,14 @@ impl Claim {
         self.baselines.iter().map(label)
     }
 
-    /// The published values, one per task; `None` where the claim has none.
-    fn published(&self) -> Option<Vec<f64>> {
-        self.tasks.iter().map(|task| task.published).collect()
+    /// The published values of every task; `None` where the claim has none.
+    fn published(&self) -> Option<Vec<&[f64]>> {
+        self.tasks.iter().map(|task| task.published.as_ref().map(PublishedValues::values)).collect()
     }
 
     /// The experiment behind one task with so many seeds: the algorithm first, then the baselines,
     /// each with the task's parameters over its own. It is called `name-1`, `name-2`, … after the
-    /// claim, or as the claim where there is one task only. More seeds leave the runs of fewer as
+    /// claim's runs, or as they are where there is one task only. More seeds leave the runs of fewer as
     /// they are. Panics when there is no such task.
     pub fn experiment(&self, task: usize, seeds: usize) -> Result<Experiment, Error> {
         Experiment::from_table(self.table(task, seeds), &format!("claim {}", self.name))
@@ -201,8 +227,8 @@ impl Claim {
     /// The same as an experiment's file would have it.
     fn table(&self, task: usize, seeds: usize) -> Table {
         let Task { environment, budget, parameters, .. } = &self.tasks[task];
-        let name =
-            if self.tasks.len() == 1 { self.name.clone() } else { format!("{}-{}", self.name, task + 1) };
+        let runs = self.runs.as_ref().unwrap_or(&self.name);
+        let name = if self.tasks.len() == 1 { runs.clone() } else { format!("{runs}-{}", task + 1) };
         let algorithm = |algorithm: &Table| {
             let mut algorithm = algorithm.clone();
             if let Some(over) = parameters.get(label(&algorithm)).and_then(Value::as_table) {
@@ -313,6 +339,7 @@ mod tests {
             ("name = \"ppo\"", "", "`algorithm` is without a name"),
             ("name = \"ppo\"", "name = \"published\"", "`label` is published"),
             ("budget = 2000", "budget = 2000\npublished = 1.0", "`published` is given for 1 tasks"),
+            ("statement", "runs = \"\"\nstatement", "`runs` is empty"),
             ("\"Author 2020\"", "\"\"", "`paper` is empty"),
             ("seeds", "sedes", "unknown field of claim `sedes` (did you mean `seeds`?)"),
             ("= \"better\"", "=", "not TOML"),

@@ -19,7 +19,7 @@ use std::{
 
 use crate::{
     Error,
-    claims::{self, Metric},
+    claims::{self, Claim, Metric},
     evidence,
     records::{self, files::write_atomically},
     report::{Files, Report},
@@ -44,25 +44,47 @@ pub fn checkout() -> Result<PathBuf, Error> {
 }
 
 /// Writes the report, and the records behind it without checkpoints, into the checkout, and brings
-/// its pages up to date. Metrics are copied only where the claim is about one of them.
+/// its pages up to date. Metrics are copied only where this claim, or another one that shares its
+/// runs, is about one of them.
 pub fn publish(report: &Report, checkout: &Path) -> Result<Files, Error> {
     let raw = checkout.join(RAW);
-    let with_metrics = matches!(report.claim().metric, Metric::Named { .. });
+    let sharing = sharing_runs(report.claim())?;
+    let with_metrics = sharing.iter().any(|claim| matches!(claim.metric, Metric::Named { .. }));
     let mut experiments = BTreeSet::new();
     let mut kept = BTreeSet::new();
     for (record, _) in report.groups().flat_map(|group| &group.finished) {
         experiments.insert(raw.join(&record.run.experiment));
         kept.insert(records::copy(record, &raw, with_metrics)?);
     }
-    // Runs of an earlier version of the claim.
+    // Runs of an earlier version of the claim. Those of algorithms that only other claims have stay.
+    let only_others_have = |label: &str| {
+        let has = |claim: &Claim| claim.label() == label || claim.baseline_labels().any(|own| own == label);
+        !has(report.claim()) && sharing.iter().any(has)
+    };
     for experiment in experiments {
-        for old in records::find_runs(&experiment)?.iter().filter(|old| !kept.contains(&old.folder)) {
-            fs::remove_dir_all(&old.folder).map_err(Error::file("remove", &old.folder))?;
+        for old in records::find_runs(&experiment)? {
+            if !kept.contains(&old.folder) && !only_others_have(&old.run.label) {
+                fs::remove_dir_all(&old.folder).map_err(Error::file("remove", &old.folder))?;
+            }
         }
     }
     let files = report.write(&checkout.join(RESULTS))?;
     refresh(checkout)?;
     Ok(files)
+}
+
+/// The claim and all others of the project that rest on the same runs.
+fn sharing_runs(claim: &Claim) -> Result<Vec<Claim>, Error> {
+    let mut sharing = vec![claim.clone()];
+    if claim.runs.is_some() {
+        for other in claims::names().filter(|name| *name != claim.name) {
+            let other = claims::find(other)?;
+            if other.runs == claim.runs {
+                sharing.push(other);
+            }
+        }
+    }
+    Ok(sharing)
 }
 
 /// Brings the pages of the checkout up to date with what is committed.

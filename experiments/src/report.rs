@@ -10,12 +10,12 @@ use assay_plots::{Figure, Plot, Reference};
 
 use crate::{
     Error,
-    claims::{Claim, Comparison, Direction, Judgement, Margin, Metric, PUBLISHED},
+    claims::{Claim, Comparison, Direction, Judgement, Margin, Metric, PUBLISHED, PublishedValues},
     evidence::Published,
     figures::{self, Kind},
     records::files::write_atomically,
     results::{Group, Measure},
-    statistics::{Bootstrap, Scores},
+    statistics::{Aggregate, Bootstrap, Scores},
     tables::Table,
 };
 
@@ -144,6 +144,7 @@ impl Report {
         metrics.extend(returns.into_iter().filter(|metric| *metric != self.claim.metric));
         let mut table = Table::new(Bootstrap::default());
         for (i, (groups, task)) in self.tasks.iter().zip(&self.claim.tasks).enumerate() {
+            let published = task.published.as_ref().map(PublishedValues::values);
             for (j, metric) in metrics.iter().enumerate() {
                 let scores = groups.iter().map(|group| group.metric(metric, task));
                 let scores = scores.collect::<Result<Vec<Scores>, _>>()?;
@@ -151,8 +152,8 @@ impl Report {
                 let algorithms: Vec<(&str, &Scores)> = labels.zip(&scores).collect();
                 let title = format!("{}, {}", self.task_name(i), measured(metric));
                 table.add(&title, metric.larger_is_better(), &algorithms)?;
-                if let (0, Some(published)) = (j, task.published) {
-                    table.add_published(&title, PUBLISHED, published);
+                if let (0, Some(values)) = (j, published) {
+                    table.add_published(&title, PUBLISHED, values)?;
                 }
             }
         }
@@ -178,7 +179,8 @@ impl Report {
         let mut figure = figures::figure(Kind::Curves, &groups, &measure, true)?;
         if matches!(self.claim.metric, Metric::FinalReturn | Metric::AreaUnderCurve) {
             for (panel, task) in figure.panels.iter_mut().zip(&self.claim.tasks) {
-                if let (Plot::Curves(curves), Some(value)) = (&mut panel.plot, task.published) {
+                if let (Plot::Curves(curves), Some(published)) = (&mut panel.plot, &task.published) {
+                    let value = Aggregate::InterquartileMean.of(&Scores::single_task(published.values())?);
                     curves.references.push(Reference::new(PUBLISHED, value));
                 }
             }

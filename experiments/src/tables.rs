@@ -20,7 +20,7 @@ pub struct Row {
     pub metric: String,
     /// The algorithm's label.
     pub algorithm: String,
-    /// Runs on each task; none behind a value that others have published.
+    /// Runs on each task; none behind a single value that others have published.
     pub runs: usize,
     /// The interquartile mean of the scores.
     pub score: Estimate,
@@ -62,11 +62,22 @@ impl Table {
         Ok(())
     }
 
-    /// Adds a row with a value that others have published, which has no interval.
-    pub fn add_published(&mut self, metric: &str, label: &str, value: f64) {
+    /// Adds a row with what others have published: one value per run, or a single value, which has no
+    /// interval. Errors, and adds nothing, when there is none or one is not finite.
+    pub fn add_published(
+        &mut self,
+        metric: &str,
+        label: &str,
+        values: &[f64],
+    ) -> Result<(), StatisticsError> {
         let (metric, algorithm) = (metric.to_owned(), label.to_owned());
-        let score = Estimate { value, low: value, high: value };
-        self.rows.push(Row { metric, algorithm, runs: 0, score, improvement: None });
+        let scores = Scores::single_task(values)?;
+        let (runs, score) = match *values {
+            [value] => (0, Estimate { value, low: value, high: value }),
+            _ => (values.len(), self.bootstrap.estimate(&scores, Aggregate::InterquartileMean)),
+        };
+        self.rows.push(Row { metric, algorithm, runs, score, improvement: None });
+        Ok(())
     }
 
     /// The rows.
@@ -250,7 +261,7 @@ a|b, \"c\"  ppo           4  500.0  [500.0, 500.0]                     –
     #[test]
     fn a_published_value_has_neither_runs_nor_an_interval() {
         let mut table = example();
-        table.add_published("a|b, \"c\"", "published", 505.0);
+        table.add_published("a|b, \"c\"", "published", &[505.0]).unwrap();
         let text = table.to_text();
         let last: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(last, ["published", "–", "505.0", "–"], "{text}");

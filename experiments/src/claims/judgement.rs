@@ -100,9 +100,13 @@ impl Claim {
         }
         let seeds = algorithm.runs();
         let bootstrap = bootstrap.with_confidence(self.interval_confidence(seeds)?)?;
-        let algorithm = self.oriented(algorithm, seeds)?;
+        let published = self.published_scores(seeds)?;
+        if let Some(other) = baselines.iter().find(|baseline| baseline.runs() != seeds) {
+            return Err(StatisticsError::Mismatch { what: "runs", first: other.runs(), second: seeds }.into());
+        }
+        let algorithm = self.oriented(algorithm)?;
         let compare = |(label, baseline): (&str, &Scores)| {
-            let baseline = self.oriented(baseline, seeds)?;
+            let baseline = self.oriented(baseline)?;
             let effect = self.effect(&algorithm, label, &baseline, &bootstrap)?;
             let wide = bootstrap.with_confidence(self.confidence)?;
             Ok(Comparison {
@@ -114,10 +118,6 @@ impl Claim {
                 verdict: Verdict::of(&effect, self.direction, self.margin.value()),
             })
         };
-        let published = self.published().map(|values| {
-            Scores::from_tasks(&values.into_iter().map(|value| vec![value; seeds]).collect::<Vec<_>>())
-        });
-        let published = published.transpose()?;
         let comparisons: Vec<Comparison> = self
             .baseline_labels()
             .zip(baselines)
@@ -142,14 +142,21 @@ impl Claim {
         Ok(Spending::new(1.0 - error_per_baseline, most)?.confidence_at(previous, seeds)?)
     }
 
+    /// The published values as scores; a single value stands for as many runs as the algorithm has.
+    fn published_scores(&self, seeds: usize) -> Result<Option<Scores>, ClaimError> {
+        let Some(values) = self.published() else { return Ok(None) };
+        let rows = values.into_iter().map(|values| match values {
+            [value] => vec![*value; seeds],
+            values => values.to_vec(),
+        });
+        Ok(Some(Scores::from_tasks(&rows.collect::<Vec<_>>())?))
+    }
+
     /// Scores in the margin's unit, larger is better.
-    fn oriented(&self, scores: &Scores, seeds: usize) -> Result<Scores, ClaimError> {
-        let mismatch = |what, first, second| Err(StatisticsError::Mismatch { what, first, second }.into());
+    fn oriented(&self, scores: &Scores) -> Result<Scores, ClaimError> {
         if scores.tasks() != self.tasks.len() {
-            return mismatch("tasks", scores.tasks(), self.tasks.len());
-        }
-        if scores.runs() != seeds {
-            return mismatch("runs", scores.runs(), seeds);
+            let (first, second) = (scores.tasks(), self.tasks.len());
+            return Err(StatisticsError::Mismatch { what: "tasks", first, second }.into());
         }
         let scores = match self.margin {
             Margin::Absolute(_) => scores.clone(),
@@ -181,7 +188,7 @@ mod tests {
     use assay_environments::random::Seed;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::PublishedValues, *};
 
     /// A claim about one task with the labels and looks given.
     fn claim(algorithm: &str, baselines: &[&str], direction: Direction, margin: Margin) -> Claim {
@@ -254,14 +261,27 @@ mod tests {
     #[test]
     fn a_published_value_is_a_baseline_without_runs() {
         let mut claim = claim("a", &["b"], Direction::AtLeastAsGood, Margin::Absolute(0.5));
-        claim.tasks[0].published = Some(5.0);
+        claim.tasks[0].published = Some(PublishedValues::Value(5.0));
         let judgement = judge(&claim, &HIGH, &[&LOW]);
         assert_eq!(judgement.comparisons[1].baseline, "published");
         assert!((judgement.comparisons[1].effect.value - 0.075).abs() < 1e-12, "{judgement:?}");
         assert_eq!(judgement.verdict, Verdict::Reproduced);
         assert!((judgement.confidence - 0.9875).abs() < 1e-12);
-        claim.tasks[0].published = Some(7.0);
+        claim.tasks[0].published = Some(PublishedValues::Value(7.0));
         assert_eq!(judge(&claim, &HIGH, &[&LOW]).verdict, Verdict::NotReproduced);
+    }
+
+    #[test]
+    fn published_runs_bring_their_own_number_and_spread() {
+        let mut claim = claim("a", &["b"], Direction::AtLeastAsGood, Margin::Absolute(0.5));
+        let mut effect = |published| {
+            claim.tasks[0].published = Some(published);
+            judge(&claim, &HIGH, &[&LOW]).comparisons[1].effect
+        };
+        let one = effect(PublishedValues::Value(5.0));
+        let spread = effect(PublishedValues::Runs(vec![3.0, 5.0, 5.0, 7.0]));
+        assert!((one.value - spread.value).abs() < 1e-12, "{one}, {spread}");
+        assert!(spread.low < one.low - 0.5 && spread.high > one.high + 0.5, "{one}, {spread}");
     }
 
     #[test]

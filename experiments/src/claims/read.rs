@@ -3,7 +3,7 @@
 use assay_environments::parameters::{self, ParameterError, require};
 use thiserror::Error as ThisError;
 
-use super::{Claim, Margin, Metric, PUBLISHED, label};
+use super::{Claim, Margin, Metric, PUBLISHED, PublishedValues, label};
 use crate::statistics::StatisticsError;
 
 /// A claim that cannot be read, or scores that it cannot be judged by.
@@ -40,7 +40,9 @@ impl Claim {
     }
 
     fn validate(&self) -> Result<(), ClaimError> {
-        for (field, value) in [("name", &self.name), ("paper", &self.paper), ("statement", &self.statement)] {
+        let runs = self.runs.as_ref().map(|runs| ("runs", runs));
+        let texts = [("name", &self.name), ("paper", &self.paper), ("statement", &self.statement)];
+        for (field, value) in texts.into_iter().chain(runs) {
             require(field, "empty", !value.trim().is_empty(), "some text")?;
         }
         self.validate_statistics()?;
@@ -72,6 +74,12 @@ impl Claim {
         require("baselines", "empty", any, "at least one, or a published value")?;
         let whole = published == 0 || published == self.tasks.len();
         require("published", format!("given for {published} tasks"), whole, "for all tasks or for none")?;
+        let mut counts = self.tasks.iter().flat_map(|task| &task.published).map(|p| p.values().len());
+        let first = counts.next();
+        for count in counts.chain(first) {
+            let allowed = "as many values for every task, at least one";
+            require("published", format!("{count} values"), count > 0 && Some(count) == first, allowed)?;
+        }
         let mut known: Vec<&str> = Vec::new();
         for algorithm in std::iter::once(&self.algorithm).chain(&self.baselines) {
             let label = label(algorithm);
@@ -95,8 +103,9 @@ impl Claim {
             let allowed = "1 and more, below 2^63";
             require("budget", task.budget, (1..=i64::MAX as u64).contains(&task.budget), allowed)?;
             task.reference.validate()?;
-            let published = task.published.unwrap_or_default();
-            require("published", published, published.is_finite(), "a finite number")?;
+            for published in task.published.iter().flat_map(PublishedValues::values) {
+                require("published", published, published.is_finite(), "finite numbers")?;
+            }
             for (label, parameters) in &task.parameters {
                 require(label, parameters, parameters.is_table(), "a table of parameters")?;
             }
