@@ -13,6 +13,7 @@ use crate::{
     parameters::require,
     picture::Picture,
     random::{Seed, Stream, fnv1a},
+    submodular::Submodular,
     tabular::Tabular,
 };
 
@@ -94,6 +95,8 @@ pub trait BatchedEnvironment: Send {
     fn draw(&self, copy: usize) -> Option<Picture>;
     /// The environment as one whose exact tables are known; `None` where they are not.
     fn tabular(&self) -> Option<&dyn Tabular>;
+    /// The environment as one whose reward is the gain of a known set function; `None` where it is not.
+    fn submodular(&self) -> Option<&dyn Submodular>;
 }
 
 /// Copies of one environment that step together.
@@ -368,6 +371,10 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
 
     fn tabular(&self) -> Option<&dyn Tabular> {
         self.prototype.tabular()
+    }
+
+    fn submodular(&self) -> Option<&dyn Submodular> {
+        self.prototype.submodular()
     }
 }
 

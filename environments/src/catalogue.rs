@@ -12,6 +12,9 @@ use crate::{
     parameters::{ParameterError, read, unknown},
     probe::{ActionForm, Probe, Question},
     random::Seed,
+    submodular::{
+        ExperimentDesign, GraphExploration, GridCoverage, InformativePath, ItemGrid, RoomExploration, Trap,
+    },
     tabular::{
         Chain, CliffWalking, DeepSea, FiniteMdp, FrozenLake, Garnet, GridWorld, LayeredRandom, RiverSwim,
     },
@@ -69,6 +72,7 @@ pub fn entries() -> Vec<Entry> {
     #[cfg(feature = "physics")]
     entries.extend(physics_entries());
     entries.extend(tabular_entries());
+    entries.extend(submodular_entries());
     entries.extend(probe_entries());
     #[cfg(feature = "mujoco")]
     entries.extend(mujoco_entries());
@@ -137,6 +141,18 @@ fn tabular_entries() -> Vec<Entry> {
         entry("LayeredRandom", "a random episodic process with tables of its own at every step", {
             |p: &LayeredRandom| p.build()
         }),
+    ]
+}
+
+fn submodular_entries() -> Vec<Entry> {
+    vec![
+        entry("GridCoverage", "cover as much of a grid as possible", GridCoverage::build),
+        entry("RoomExploration", "cover two rooms that a corridor joins", RoomExploration::build),
+        entry("ItemGrid", "collect some items of every kind", ItemGrid::build),
+        entry("InformativePath", "measure where it tells most about a field", InformativePath::build),
+        entry("ExperimentDesign", "choose measurements for a regression", ExperimentDesign::build),
+        entry("GraphExploration", "see as much of a graph as possible", GraphExploration::build),
+        entry("Trap", "resist small gains for a large one further away", Trap::build),
     ]
 }
 

@@ -2,7 +2,9 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Action, Error, Space, picture::Picture, random::Stream, tabular::Tabular};
+use crate::{
+    Action, Error, Space, picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
+};
 
 /// A sequential decision problem that an agent acts in.
 ///
@@ -97,6 +99,11 @@ pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'sta
 
     /// The environment as one whose exact tables are known; `None` where they are not.
     fn tabular(&self) -> Option<&dyn Tabular> {
+        None
+    }
+
+    /// The environment as one whose reward is the gain of a known set function; `None` where it is not.
+    fn submodular(&self) -> Option<&dyn Submodular> {
         None
     }
 }

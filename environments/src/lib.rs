@@ -11,6 +11,7 @@
 //! | [`classic`] | CartPole, MountainCar, MountainCarContinuous, Pendulum, Acrobot |
 //! | [`tabular`] | finite decision processes with their exact tables |
 //! | `physics` (a feature, on by default) | robots on rapier: the Hopper and its kin |
+//! | [`submodular`] | exploration whose return is a submodular function of the states visited |
 //! | [`probe`] | five tiny problems with known values, for finding faults in learners |
 //! | [`wrappers`] | time limits, normalisation, rescaled and clipped actions, around any environment |
 //!
@@ -31,6 +32,7 @@ pub mod physics;
 pub mod picture;
 pub mod probe;
 pub mod random;
+pub mod submodular;
 pub mod tabular;
 pub mod wrappers;
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Episode, Error, Outcome, Space, picture::Picture, random::Stream, tabular::Tabular,
+    Action, Environment, Episode, Error, Outcome, Space, picture::Picture, random::Stream,
+    submodular::Submodular, tabular::Tabular,
 };
 
 /// Keeps count of the episodes of an environment: how many, and what the last one brought.
@@ -83,6 +84,10 @@ impl<E: Environment> Environment for EpisodeStatistics<E> {
 
     fn tabular(&self) -> Option<&dyn Tabular> {
         self.environment.tabular()
+    }
+
+    fn submodular(&self) -> Option<&dyn Submodular> {
+        self.environment.submodular()
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, Environment, Error, Outcome, Space, parameters::require, picture::Picture, random::Stream,
-    tabular::Tabular,
+    submodular::Submodular, tabular::Tabular,
 };
 
 /// Truncates an episode after a number of steps.
@@ -69,6 +69,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn tabular(&self) -> Option<&dyn Tabular> {
         self.environment.tabular()
+    }
+
+    fn submodular(&self) -> Option<&dyn Submodular> {
+        self.environment.submodular()
     }
 }
 
