@@ -332,7 +332,7 @@ fn every_node_of_a_graph_can_be_reached_and_edges_lead_both_ways() {
         let graph = GraphExploration { nodes: 40, nearest: 1, instance, ..GraphExploration::default() };
         let environment = graph.build().unwrap();
         let moves = environment.moves();
-        let mut reached = vec![false; 40];
+        let mut reached = [false; 40];
         let mut open = vec![0];
         while let Some(node) = open.pop() {
             if !std::mem::replace(&mut reached[node], true) {
