@@ -69,7 +69,7 @@ impl Report {
         for line in self.comparisons() {
             let _ = writeln!(text, "  {line}");
         }
-        let _ = writeln!(text, "\n{}\n\n{}", self.explanation(), self.table()?.to_text().trim_end());
+        let _ = writeln!(text, "\n{}\n\n{}", self.explanation()?, self.table()?.to_text().trim_end());
         Ok(text)
     }
 
@@ -82,7 +82,7 @@ impl Report {
         for line in self.comparisons() {
             let _ = writeln!(text, "- {line}");
         }
-        let _ = writeln!(text, "\n{}\n\n{}", self.explanation(), self.table()?.to_markdown());
+        let _ = writeln!(text, "\n{}\n\n{}", self.explanation()?, self.table()?.to_markdown());
         let _ = writeln!(text, "![Learning curves of the claim {name}]({figure})\n");
         let _ = writeln!(text, "Reproduce it with `assay claim {name}`.");
         Ok(text)
@@ -118,7 +118,7 @@ impl Report {
     }
 
     /// What the effect is, and what is claimed of it.
-    fn explanation(&self) -> String {
+    fn explanation(&self) -> Result<String, Error> {
         let unit = match (self.claim.margin, &self.claim.metric) {
             (Margin::Absolute(_), _) => "",
             (Margin::Fraction(_), Metric::StepsTo { .. }) => " as a fraction of the budget",
@@ -129,19 +129,44 @@ impl Report {
             Direction::AtLeastAsGood => format!("at least {}", if margin == 0.0 { 0.0 } else { -margin }),
             Direction::Better => format!("above {margin}"),
         };
-        format!(
+        let mut text = format!(
             "The effect is the difference of interquartile means of {}{unit}, positive where {} is better; \
              claimed is an effect {threshold}.",
             measured(&self.claim.metric),
             self.claim.label(),
-        )
+        );
+        if let Metric::Named { name, .. } = &self.claim.metric {
+            for task in 0..self.tasks.len() {
+                let _ = write!(
+                    text,
+                    "\nWorst {name} of any run, {}: {}.",
+                    self.task_name(task),
+                    self.worst(task)?
+                );
+            }
+        }
+        Ok(text)
     }
 
-    /// The claim's metric on each task, and the final and the average return where it is another.
+    /// What the worst run of each algorithm came to on a task: interquartile means leave bad runs out.
+    fn worst(&self, task: usize) -> Result<String, Error> {
+        let metric = &self.claim.metric;
+        let worst = |group: &Group| {
+            let scores = group.metric(metric, &self.claim.tasks[task])?;
+            let pick = if metric.larger_is_better() { f64::min } else { f64::max };
+            let worst = scores.task(0).iter().copied().reduce(pick).unwrap_or(f64::NAN);
+            Ok(format!("{} {}", group.label, (worst * 1e4).round() / 1e4))
+        };
+        Ok(self.tasks[task].iter().map(worst).collect::<Result<Vec<_>, Error>>()?.join(", "))
+    }
+
+    /// The claim's metric on each task, and the final return where it is another. Claims about returns
+    /// also have the average return.
     fn table(&self) -> Result<Table, Error> {
         let mut metrics = vec![self.claim.metric.clone()];
-        let returns = [Metric::FinalReturn, Metric::AreaUnderCurve];
-        metrics.extend(returns.into_iter().filter(|metric| *metric != self.claim.metric));
+        let of_returns = !matches!(self.claim.metric, Metric::Named { .. });
+        let returns = [Metric::FinalReturn].into_iter().chain(of_returns.then_some(Metric::AreaUnderCurve));
+        metrics.extend(returns.filter(|metric| *metric != self.claim.metric));
         let mut table = Table::new(Bootstrap::default());
         for (i, (groups, task)) in self.tasks.iter().zip(&self.claim.tasks).enumerate() {
             let published = task.published.as_ref().map(PublishedValues::values);
