@@ -11,8 +11,8 @@ use assay_environments::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Learner, baseline_only, bpi_ucbvi, dope, mdpo, optpess_lp, ppo, random, reinforce, sac, stepmix,
-    td3,
+    Error, Learner, baseline_only, bpi_ucbvi, dope, hapg, is_mbpg, mdpo, n_harpg, normalised_policy_gradient,
+    optpess_lp, ppo, random, reinforce, sac, srvr_pg, stepmix, storm_pg, td3,
     tensor::{Cpu, Device},
     trpo, ucbvi,
 };
@@ -166,6 +166,32 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<baseline_only::Config>(
             "baseline-only",
             "The baseline policy of a conservative algorithm",
+        ),
+        Entry::of::<n_harpg::NHarpgConfig>(
+            "n-harpg",
+            "Normalised Hessian-aided recursive policy gradient (Fatkhullin et al. 2023)",
+        ),
+        Entry::of::<n_harpg::HarpgConfig>(
+            "harpg",
+            "Hessian-aided recursive policy gradient (Fatkhullin et al. 2023)",
+        ),
+        Entry::of::<n_harpg::NPgIgtConfig>(
+            "n-pg-igt",
+            "Normalised policy gradient with implicit gradient transport (Fatkhullin et al. 2023)",
+        ),
+        Entry::of::<normalised_policy_gradient::Config>(
+            "n-mpg",
+            "Normalised policy gradient with momentum; plain policy gradient (Ding et al. 2022)",
+        ),
+        Entry::of::<storm_pg::Config>("storm-pg", "Stochastic recursive momentum (Yuan et al. 2020)"),
+        Entry::of::<srvr_pg::Config>(
+            "srvr-pg",
+            "Stochastic recursive variance-reduced policy gradient (Xu et al. 2020)",
+        ),
+        Entry::of::<hapg::Config>("hapg", "Hessian-aided policy gradient (Shen et al. 2019)"),
+        Entry::of::<is_mbpg::Config>(
+            "is-mbpg",
+            "Momentum-based policy gradient with importance sampling (Huang et al. 2020)",
         ),
         Entry::of::<td3::Config>("td3", "Twin delayed deterministic policy gradient (Fujimoto et al. 2018)"),
     ];

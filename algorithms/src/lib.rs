@@ -13,6 +13,7 @@
 //! | [`episodic`] | what learners with counted transitions share: the loop, confidence bounds, the conservative constraint |
 //! | [`on_policy`], [`value_function`] | what learners with a policy and a value function share |
 //! | [`off_policy`] | what off-policy learners with continuous actions share |
+//! | [`trajectory_gradient`] | policy gradients and their derivatives from whole trajectories |
 //! | [`catalogue`] | any algorithm by name |
 
 pub mod baseline_only;
@@ -21,8 +22,12 @@ pub mod catalogue;
 pub mod conjugate_gradient;
 pub mod dope;
 pub mod episodic;
+pub mod hapg;
+pub mod is_mbpg;
 pub mod mdpo;
+pub mod n_harpg;
 pub mod networks;
+pub mod normalised_policy_gradient;
 pub mod off_policy;
 pub mod on_policy;
 pub mod optimisers;
@@ -34,9 +39,12 @@ pub mod reinforce;
 pub mod replay;
 pub mod rollout;
 pub mod sac;
+pub mod srvr_pg;
 pub mod stepmix;
+pub mod storm_pg;
 pub mod td3;
 pub mod tensor;
+pub mod trajectory_gradient;
 pub mod trpo;
 pub mod ucbvi;
 pub mod value_function;

@@ -15,7 +15,7 @@
 //! `parameters` and `parameters_mut`: that is what optimisers, soft updates and checkpoints work
 //! on, and what gives and takes the flat parameter vector. For natural gradients a stack also has
 //! [`forward_tangent`](DenseStack::forward_tangent) (J v) and [`pullback`](DenseStack::pullback)
-//! (Jᵀ u).
+//! (Jᵀ u), and for second derivatives [`curvature`](DenseStack::curvature).
 //!
 //! Weights are (inputs, outputs), row-major, so that a layer is x W + b for a row x.
 //!
@@ -31,6 +31,7 @@ mod kernel;
 mod layout;
 mod network;
 mod product;
+mod second_order;
 #[cfg(test)]
 mod tests;
 
@@ -39,3 +40,4 @@ pub use dense_stack::DenseStack;
 pub use ensemble::Ensemble;
 pub use initialisation::Initialisation;
 pub use layout::DenseConfig;
+pub use network::{OutputGradients, Outputs};

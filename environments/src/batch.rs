@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, Actions, Environment, Error, Outcome, Space,
     error::check_length,
+    hills::NormalActions,
     parameters::require,
     picture::Picture,
     random::{Seed, Stream, fnv1a},
@@ -97,6 +98,9 @@ pub trait BatchedEnvironment: Send {
     fn tabular(&self) -> Option<&dyn Tabular>;
     /// The environment as one whose reward is the gain of a known set function; `None` where it is not.
     fn submodular(&self) -> Option<&dyn Submodular>;
+    /// The environment as one whose expectations over normally distributed actions are known; `None`
+    /// where they are not.
+    fn normal_actions(&self) -> Option<&dyn NormalActions>;
 }
 
 /// Copies of one environment that step together.
@@ -375,6 +379,10 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
 
     fn submodular(&self) -> Option<&dyn Submodular> {
         self.prototype.submodular()
+    }
+
+    fn normal_actions(&self) -> Option<&dyn NormalActions> {
+        self.prototype.normal_actions()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     Batch, BatchedEnvironment, Environment, Error,
     classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum},
     conformance,
+    hills::Hills,
     parameters::{ParameterError, read, unknown},
     probe::{ActionForm, Probe, Question},
     random::Seed,
@@ -73,6 +74,12 @@ pub fn entries() -> Vec<Entry> {
     entries.extend(physics_entries());
     entries.extend(tabular_entries());
     entries.extend(submodular_entries());
+    entries.push(limited(
+        "Hills",
+        "climb a stair of states, each a hill over a real action",
+        1000,
+        Hills::build,
+    ));
     entries.extend(probe_entries());
     #[cfg(feature = "mujoco")]
     entries.extend(mujoco_entries());

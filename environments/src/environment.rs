@@ -3,7 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Action, Error, Space, picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
+    Action, Error, Space, hills::NormalActions, picture::Picture, random::Stream, submodular::Submodular,
+    tabular::Tabular,
 };
 
 /// A sequential decision problem that an agent acts in.
@@ -104,6 +105,12 @@ pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'sta
 
     /// The environment as one whose reward is the gain of a known set function; `None` where it is not.
     fn submodular(&self) -> Option<&dyn Submodular> {
+        None
+    }
+
+    /// The environment as one whose expectations over normally distributed actions are known; `None`
+    /// where they are not.
+    fn normal_actions(&self) -> Option<&dyn NormalActions> {
         None
     }
 }

@@ -12,6 +12,7 @@
 //! | [`tabular`] | finite decision processes with their exact tables |
 //! | `physics` (a feature, on by default) | robots on rapier: the Hopper and its kin |
 //! | [`submodular`] | exploration whose return is a submodular function of the states visited |
+//! | [`hills`] | states with a real action and closed forms, for policy-gradient theory |
 //! | [`probe`] | five tiny problems with known values, for finding faults in learners |
 //! | [`wrappers`] | time limits, normalisation, rescaled and clipped actions, around any environment |
 //!
@@ -24,6 +25,7 @@ pub mod classic;
 pub mod conformance;
 #[cfg(feature = "gym-rs")]
 pub mod gym_rs;
+pub mod hills;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
 pub mod parameters;

@@ -2,6 +2,7 @@
 //! θ(s, a) for each state and action.
 
 use assay_environments::tabular::FiniteMdp;
+use nalgebra::DMatrix;
 use ndarray::{Array2, ArrayRef2, Axis, s};
 
 use crate::{
@@ -79,6 +80,38 @@ pub fn fisher_information(
         }
     }
     Ok(fisher)
+}
+
+/// The least eigenvalue of the [Fisher information](fisher_information) over the directions that
+/// change the policy: those in which the logits of a state do not all move alike. Zero where a state
+/// is never visited or a policy is deterministic; there and near there the natural gradient has no
+/// bound. Infinite when there is a single action.
+///
+/// `discount` is from 0 to below 1. Errors when the problem has a horizon or the logits have
+/// another shape.
+pub fn least_fisher_eigenvalue(
+    mdp: &FiniteMdp,
+    logits: &ArrayRef2<f64>,
+    discount: f64,
+) -> Result<f64, Error> {
+    let policy = policy_of(mdp, logits)?;
+    let occupancy = state_occupancy(mdp, &policy, discount)?;
+    let actions = mdp.actions();
+    let mut least = f64::INFINITY;
+    for ((state, p), d) in policy.rows().into_iter().enumerate().zip(&occupancy) {
+        if mdp.is_terminal(state) || actions == 1 {
+            continue;
+        }
+        let block = DMatrix::from_fn(actions, actions, |a, b| {
+            let diagonal = if a == b { p[a] } else { 0.0 };
+            diagonal - p[a] * p[b]
+        });
+        let mut eigenvalues: Vec<f64> = block.symmetric_eigenvalues().iter().copied().collect();
+        eigenvalues.sort_by(f64::total_cmp);
+        // The smallest one is zero, for the direction in which all logits move alike.
+        least = least.min(d * eigenvalues[1].max(0.0));
+    }
+    Ok(least)
 }
 
 /// The natural gradient F⁺ ∇J (states × actions): the solution of F x = ∇J of smallest norm, which

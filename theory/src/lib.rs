@@ -18,6 +18,7 @@
 //! | [`confidence`] | confidence widths of counted transitions |
 //! | [`regularised`] | the same with an entropy bonus |
 //! | [`gradient`] | policy gradient, Fisher information and natural gradient of a softmax policy |
+//! | [`normal_actions`] | the same for Gaussian policies, where expectations are known in closed form |
 //! | [`regret`] | how much worse than optimal |
 //! | [`coverage`] | concentrability and distribution mismatch |
 //! | [`rate`] | the slope of a convergence curve on log-log axes, with its interval |
@@ -28,6 +29,7 @@ pub mod coverage;
 pub mod evaluation;
 pub mod gradient;
 pub mod mixture;
+pub mod normal_actions;
 pub mod occupancy;
 pub mod planning;
 pub mod policy;

@@ -41,6 +41,12 @@ impl Activation {
     pub(super) fn multiply_by_derivative(self, d: &mut [f32], x: &[f32], y: &[f32]) {
         Arch::new().dispatch(Derivative { activation: self, d, x, y });
     }
+
+    /// d ← d f″(x), given y = f(x), and x where it [is needed](Self::derivative_needs_input). At the
+    /// kink of a function that has one, f″ is that of its left side.
+    pub(super) fn multiply_by_second_derivative(self, d: &mut [f32], x: &[f32], y: &[f32]) {
+        Arch::new().dispatch(SecondDerivative { activation: self, d, x, y });
+    }
 }
 
 struct Apply<'a> {
@@ -79,11 +85,34 @@ impl WithSimd for Derivative<'_> {
         let Derivative { activation, d, x, y } = self;
         match activation {
             Activation::Identity => (),
-            Activation::Tanh => multiply::<S, Tanh>(simd, d, y),
-            Activation::Relu => multiply::<S, Relu>(simd, d, y),
-            Activation::Gelu => multiply::<S, Gelu>(simd, d, x),
-            Activation::Elu => multiply::<S, Elu>(simd, d, y),
-            Activation::Silu => multiply::<S, Silu>(simd, d, x),
+            Activation::Tanh => multiply(simd, d, y, Tanh::slope),
+            Activation::Relu => multiply(simd, d, y, Relu::slope),
+            Activation::Gelu => multiply(simd, d, x, Gelu::slope),
+            Activation::Elu => multiply(simd, d, y, Elu::slope),
+            Activation::Silu => multiply(simd, d, x, Silu::slope),
+        }
+    }
+}
+
+struct SecondDerivative<'a> {
+    activation: Activation,
+    d: &'a mut [f32],
+    x: &'a [f32],
+    y: &'a [f32],
+}
+
+impl WithSimd for SecondDerivative<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let SecondDerivative { activation, d, x, y } = self;
+        match activation {
+            Activation::Identity | Activation::Relu => d.fill(0.0),
+            Activation::Tanh => multiply(simd, d, y, Tanh::curvature),
+            Activation::Gelu => multiply(simd, d, x, Gelu::curvature),
+            Activation::Elu => multiply(simd, d, y, Elu::curvature),
+            Activation::Silu => multiply(simd, d, x, Silu::curvature),
         }
     }
 }
@@ -110,6 +139,14 @@ impl Function for Tanh {
     #[inline(always)]
     fn slope<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
         simd.negate_mul_add_e_f32s(y, y, simd.splat_f32s(1.0))
+    }
+}
+
+impl Tanh {
+    /// f″ = −2 y (1 − y²), from y.
+    #[inline(always)]
+    fn curvature<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
+        simd.mul_f32s(simd.mul_f32s(simd.splat_f32s(-2.0), y), Tanh::slope(simd, y))
     }
 }
 
@@ -145,6 +182,16 @@ impl Function for Elu {
     }
 }
 
+impl Elu {
+    /// f″ = eˣ = y + 1 where y ≤ 0, else 0.
+    #[inline(always)]
+    fn curvature<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
+        let zero = simd.splat_f32s(0.0);
+        let below = simd.add_f32s(y, simd.splat_f32s(1.0));
+        simd.select_f32s(simd.less_than_f32s(zero, y), zero, below)
+    }
+}
+
 struct Gelu;
 
 impl Function for Gelu {
@@ -166,6 +213,21 @@ impl Function for Gelu {
     }
 }
 
+impl Gelu {
+    /// With t = tanh u(x): f″ = (1 − t²) (u′ + ½ x (u″ − 2 t u′²)), from x.
+    #[inline(always)]
+    fn curvature<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+        let t = tanh(simd, gelu_argument(simd, x));
+        let cubic = simd.splat_f32s(3.0 * SQRT_2_OVER_PI * GELU_CUBIC);
+        let first = simd.mul_add_e_f32s(cubic, simd.mul_f32s(x, x), simd.splat_f32s(SQRT_2_OVER_PI));
+        let second = simd.mul_f32s(simd.add_f32s(cubic, cubic), x);
+        let bend = simd.mul_f32s(simd.add_f32s(t, t), simd.mul_f32s(first, first));
+        let half = simd.mul_f32s(simd.splat_f32s(0.5), x);
+        let inner = simd.mul_add_e_f32s(half, simd.sub_f32s(second, bend), first);
+        simd.mul_f32s(simd.negate_mul_add_e_f32s(t, t, simd.splat_f32s(1.0)), inner)
+    }
+}
+
 struct Silu;
 
 impl Function for Silu {
@@ -178,6 +240,17 @@ impl Function for Silu {
     fn slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         let (s, one) = (sigmoid(simd, x), simd.splat_f32s(1.0));
         simd.mul_f32s(s, simd.mul_add_e_f32s(x, simd.sub_f32s(one, s), one))
+    }
+}
+
+impl Silu {
+    /// f″ = σ (1 − σ) (2 + x (1 − 2 σ)), from x.
+    #[inline(always)]
+    fn curvature<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+        let (s, one) = (sigmoid(simd, x), simd.splat_f32s(1.0));
+        let tilt = simd.sub_f32s(one, simd.add_f32s(s, s));
+        let bend = simd.mul_add_e_f32s(x, tilt, simd.splat_f32s(2.0));
+        simd.mul_f32s(simd.mul_f32s(s, simd.sub_f32s(one, s)), bend)
     }
 }
 
@@ -246,17 +319,17 @@ fn apply<S: Simd, F: Function>(simd: S, x: &mut [f32]) {
     }
 }
 
-/// d ← d f′.
+/// d ← d f, a derivative.
 #[inline(always)]
-fn multiply<S: Simd, F: Function>(simd: S, d: &mut [f32], at: &[f32]) {
+fn multiply<S: Simd>(simd: S, d: &mut [f32], at: &[f32], f: impl Fn(S, S::f32s) -> S::f32s) {
     let (head, tail) = S::as_mut_simd_f32s(d);
     let (at_head, at_tail) = S::as_simd_f32s(at);
     for (d, &at) in head.iter_mut().zip(at_head) {
-        *d = simd.mul_f32s(*d, F::slope(simd, at));
+        *d = simd.mul_f32s(*d, f(simd, at));
     }
     if !tail.is_empty() {
-        let slope = F::slope(simd, simd.partial_load_f32s(at_tail));
-        let product = simd.mul_f32s(simd.partial_load_f32s(tail), slope);
+        let factor = f(simd, simd.partial_load_f32s(at_tail));
+        let product = simd.mul_f32s(simd.partial_load_f32s(tail), factor);
         simd.partial_store_f32s(tail, product);
     }
 }
@@ -332,6 +405,26 @@ mod tests {
                 assert!(
                     (f64::from(d) - expected).abs() < 4e-6 * (1.0 + x.abs()),
                     "{activation:?}′({x}) = {d}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn second_derivatives_agree_with_differences_of_the_first() {
+        for activation in ALL {
+            let x: Vec<f32> = inputs().into_iter().filter(|x| x.abs() > 1e-3).collect();
+            let mut y = x.clone();
+            activation.apply(&mut y);
+            let mut d = vec![2.0; x.len()];
+            activation.multiply_by_second_derivative(&mut d, &x, &y);
+            for (&x, &d) in x.iter().zip(&d) {
+                let (x, h) = (f64::from(x), 1e-4);
+                let at = |x: f64| reference(activation, x);
+                let expected = 2.0 * (at(x + h) - 2.0 * at(x) + at(x - h)) / (h * h);
+                assert!(
+                    (f64::from(d) - expected).abs() < 1e-5 * (1.0 + x.abs()),
+                    "{activation:?}″({x}) = {d}"
                 );
             }
         }

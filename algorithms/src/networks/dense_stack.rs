@@ -4,7 +4,7 @@ use assay_environments::random::Stream;
 
 use super::{
     DenseConfig,
-    network::{Network, Wanted},
+    network::{Network, OutputGradients, Outputs, Wanted},
 };
 use crate::{
     Error,
@@ -123,5 +123,21 @@ impl<D: Device> DenseStack<D> {
     /// from host to host. `gradient` is overwritten.
     pub fn pullback(&self, rows: &[f32], output_gradient: &[f32], gradient: &mut [f32]) {
         self.0.pullback(rows, output_gradient, gradient);
+    }
+
+    /// The gradient of a function L of the outputs, and the product of L's Hessian with a
+    /// `direction`, both in parameter space and flat; exact, from host to host, at about three times
+    /// the cost of a gradient. `head` is handed the outputs for `rows` (batch, inputs) with their
+    /// tangents, and fills in the derivative of L with respect to the outputs with its tangent.
+    /// `gradient` and `product` are overwritten.
+    pub fn curvature(
+        &self,
+        rows: &[f32],
+        direction: &[f32],
+        head: impl FnOnce(Outputs<'_>, OutputGradients<'_>),
+        gradient: &mut [f32],
+        product: &mut [f32],
+    ) {
+        self.0.curvature(rows, direction, head, gradient, product);
     }
 }

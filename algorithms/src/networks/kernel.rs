@@ -1,4 +1,4 @@
-//! The arithmetic of a network on the host: forward, backward and tangent over plain slices.
+//! The arithmetic of a network on the host: forward and backward over plain slices.
 
 use super::{
     layout::{Layer, Layout, NORM_EPSILON, Norm},
@@ -13,30 +13,42 @@ pub(super) struct Workspace {
     pub(super) batch: usize,
     /// (batch, inputs)
     pub(super) input: Vec<f32>,
-    layers: Vec<LayerBuffers>,
+    pub(super) layers: Vec<LayerBuffers>,
     /// The derivative with respect to the current layer's outputs, (members, batch, outputs); the
     /// caller writes the last layer's here before the backward pass.
     pub(super) delta: Vec<f32>,
-    next_delta: Vec<f32>,
+    pub(super) next_delta: Vec<f32>,
     /// (batch, inputs), filled by the backward pass on request.
     pub(super) input_gradient: Vec<f32>,
-    /// (members, batch, outputs) of the current layer, in the tangent pass.
-    pub(super) tangent: Vec<f32>,
-    next_tangent: Vec<f32>,
+    /// The tangent of `delta`, in the curvature pass; the caller writes the last layer's here.
+    pub(super) delta_tangent: Vec<f32>,
+    pub(super) next_delta_tangent: Vec<f32>,
     /// For the products' packing.
-    scratch: Vec<f32>,
+    pub(super) scratch: Vec<f32>,
 }
 
 #[derive(Debug, Default)]
-struct LayerBuffers {
+pub(super) struct LayerBuffers {
     /// Before the activation, (members, batch, outputs); only where the derivative needs it.
     sums: Vec<f32>,
     /// After it.
-    outputs: Vec<f32>,
+    pub(super) outputs: Vec<f32>,
     /// With layer normalisation: the sums normalised, before gain and shift.
-    normalised: Vec<f32>,
+    pub(super) normalised: Vec<f32>,
     /// With layer normalisation: 1/√(variance + ε), (members, batch).
-    inverse_deviation: Vec<f32>,
+    pub(super) inverse_deviation: Vec<f32>,
+    /// Left by the tangent pass.
+    pub(super) tangents: LayerTangents,
+}
+
+/// The tangents of what has the same name in [`LayerBuffers`].
+#[derive(Debug, Default)]
+pub(super) struct LayerTangents {
+    pub(super) sums: Vec<f32>,
+    pub(super) outputs: Vec<f32>,
+    pub(super) normalised: Vec<f32>,
+    /// Over the inverse deviation itself.
+    pub(super) inverse_deviation: Vec<f32>,
 }
 
 impl Workspace {
@@ -44,11 +56,16 @@ impl Workspace {
     pub(super) fn output(&self) -> &[f32] {
         &self.layers[self.layers.len() - 1].outputs
     }
+
+    /// The last layer's tangents, (members, batch, outputs).
+    pub(super) fn tangent(&self) -> &[f32] {
+        &self.layers[self.layers.len() - 1].tangents.outputs
+    }
 }
 
 impl LayerBuffers {
     /// What the activation's derivative is taken at, of one member.
-    fn before_activation(&self, layer: &Layer, range: std::ops::Range<usize>) -> &[f32] {
+    pub(super) fn before_activation(&self, layer: &Layer, range: std::ops::Range<usize>) -> &[f32] {
         if layer.activation.derivative_needs_input() { &self.sums[range] } else { &[] }
     }
 }
@@ -169,62 +186,9 @@ pub(super) fn backward(
     }
 }
 
-/// After a [`forward`] pass: the derivative of the outputs along `direction` (flat, like the
-/// parameters), left in `workspace.tangent` as (members, batch, outputs).
-pub(super) fn tangent(layout: &Layout, values: &[f32], direction: &[f32], workspace: &mut Workspace) {
-    let rows = workspace.batch;
-    for (i, layer) in layout.layers.iter().enumerate() {
-        let columns = layer.outputs;
-        let size = rows * columns;
-        let (before, rest) = workspace.layers.split_at(i);
-        let buffers = &rest[0];
-        workspace.next_tangent.resize(layout.members * size, 0.0);
-        for member in 0..layout.members {
-            let range = member * size..(member + 1) * size;
-            let tangent = &mut workspace.next_tangent[range.clone()];
-            let shape = (rows, layer.inputs, columns);
-            product(
-                shape,
-                input(layer, before.last(), &workspace.input, member, rows),
-                weight(layer, member, direction),
-                Start::Row(of_member(layer.bias, layer, member, direction)),
-                &mut workspace.scratch,
-                tangent,
-            );
-            if i > 0 {
-                let size = rows * layer.inputs;
-                product(
-                    shape,
-                    Operand::plain(&workspace.tangent[member * size..][..size], layer.inputs),
-                    weight(layer, member, values),
-                    Start::Destination,
-                    &mut workspace.scratch,
-                    tangent,
-                );
-            }
-            if let Some(norm) = layer.norm {
-                normalise_tangent(
-                    tangent,
-                    &buffers.normalised[range.clone()],
-                    &buffers.inverse_deviation[member * rows..][..rows],
-                    of_member(norm.gain, layer, member, values),
-                    of_member(norm.gain, layer, member, direction),
-                    of_member(norm.shift, layer, member, direction),
-                );
-            }
-            layer.activation.multiply_by_derivative(
-                tangent,
-                buffers.before_activation(layer, range.clone()),
-                &buffers.outputs[range],
-            );
-        }
-        std::mem::swap(&mut workspace.tangent, &mut workspace.next_tangent);
-    }
-}
-
 /// What a layer is given: the outputs of the layer before, or the network's input, which all members
 /// share.
-fn input<'a>(
+pub(super) fn input<'a>(
     layer: &Layer,
     before: Option<&'a LayerBuffers>,
     input: &'a [f32],
@@ -237,18 +201,18 @@ fn input<'a>(
 }
 
 /// A member's weights, from parameters or from anything laid out like them.
-fn weight<'a>(layer: &Layer, member: usize, values: &'a [f32]) -> Operand<'a> {
+pub(super) fn weight<'a>(layer: &Layer, member: usize, values: &'a [f32]) -> Operand<'a> {
     let size = layer.inputs * layer.outputs;
     Operand::plain(&values[layer.weight + member * size..][..size], layer.outputs)
 }
 
 /// A member's bias, gain or shift, which begin at `offset`.
-fn of_member<'a>(offset: usize, layer: &Layer, member: usize, values: &'a [f32]) -> &'a [f32] {
+pub(super) fn of_member<'a>(offset: usize, layer: &Layer, member: usize, values: &'a [f32]) -> &'a [f32] {
     &values[offset + member * layer.outputs..][..layer.outputs]
 }
 
 /// sums ← sums + every row.
-fn add_rows(sums: &mut [f32], rows: &[f32]) {
+pub(super) fn add_rows(sums: &mut [f32], rows: &[f32]) {
     vectorised(|| {
         for row in rows.chunks_exact(sums.len()) {
             for (sum, x) in sums.iter_mut().zip(row) {
@@ -279,7 +243,7 @@ fn normalise(x: &mut [f32], normalised: &mut [f32], inverse: &mut [f32], gain: &
 }
 
 /// delta ← the derivative with respect to what was normalised.
-fn normalise_backward(delta: &mut [f32], normalised: &[f32], inverse: &[f32], gain: &[f32]) {
+pub(super) fn normalise_backward(delta: &mut [f32], normalised: &[f32], inverse: &[f32], gain: &[f32]) {
     let columns = gain.len();
     vectorised(|| {
         let rows = delta.chunks_exact_mut(columns).zip(normalised.chunks_exact(columns)).zip(inverse);
@@ -292,29 +256,10 @@ fn normalise_backward(delta: &mut [f32], normalised: &[f32], inverse: &[f32], ga
     });
 }
 
-/// tangent ← the tangent after normalisation, gain and shift.
-fn normalise_tangent(
-    tangent: &mut [f32],
-    normalised: &[f32],
-    inverse: &[f32],
-    gain: &[f32],
-    gain_tangent: &[f32],
-    shift_tangent: &[f32],
-) {
-    let columns = gain.len();
-    let rows = tangent.chunks_exact_mut(columns).zip(normalised.chunks_exact(columns)).zip(inverse);
-    for ((tangent, normalised), &inverse) in rows {
-        centre(tangent, normalised, inverse);
-        for (j, t) in tangent.iter_mut().enumerate() {
-            *t = *t * gain[j] + normalised[j] * gain_tangent[j] + shift_tangent[j];
-        }
-    }
-}
-
 /// The derivative of normalising one row, which is its own transpose:
 /// v ← (v − mean(v) − normalised · mean(v · normalised)) / deviation.
 #[inline(always)]
-fn centre(v: &mut [f32], normalised: &[f32], inverse: f32) {
+pub(super) fn centre(v: &mut [f32], normalised: &[f32], inverse: f32) {
     let count = v.len() as f32;
     let (mean, slope) = (sum(v) / count, dot(v, normalised) / count);
     for (v, n) in v.iter_mut().zip(normalised) {
@@ -323,7 +268,7 @@ fn centre(v: &mut [f32], normalised: &[f32], inverse: f32) {
 }
 
 /// Adds the derivatives with respect to a member's gain and shift.
-fn norm_gradient(
+pub(super) fn norm_gradient(
     norm: Norm,
     layer: &Layer,
     member: usize,
@@ -347,7 +292,7 @@ fn norm_gradient(
 
 /// A sum in interleaved parts: a fixed order that fits vector registers.
 #[inline(always)]
-fn sum(x: &[f32]) -> f32 {
+pub(super) fn sum(x: &[f32]) -> f32 {
     let mut parts = [0.0; 16];
     let (chunks, rest) = x.as_chunks::<16>();
     for chunk in chunks {
@@ -360,7 +305,7 @@ fn sum(x: &[f32]) -> f32 {
 
 /// A sum of products, likewise.
 #[inline(always)]
-fn dot(x: &[f32], y: &[f32]) -> f32 {
+pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut parts = [0.0; 16];
     let ((x_chunks, x_rest), (y_chunks, y_rest)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
     for (x, y) in x_chunks.iter().zip(y_chunks) {

@@ -8,6 +8,7 @@ use super::{
     DenseConfig, composed,
     kernel::{self, Workspace},
     layout::Layout,
+    second_order,
 };
 use crate::{
     Error,
@@ -28,6 +29,25 @@ pub(super) struct Network<D: Device> {
     member_layouts: Arc<[Arc<Layout>]>,
     pub(super) parameters: Parameters<D>,
     pool: Pool,
+}
+
+/// What a network gives in a pass for second derivatives: rows × outputs each.
+#[derive(Clone, Copy, Debug)]
+pub struct Outputs<'a> {
+    /// The outputs.
+    pub values: &'a [f32],
+    /// Their derivatives along the direction.
+    pub tangents: &'a [f32],
+}
+
+/// What it takes: the derivative of a function of its outputs. Rows × outputs each, to be
+/// overwritten.
+#[derive(Debug)]
+pub struct OutputGradients<'a> {
+    /// The derivatives with respect to the outputs.
+    pub values: &'a mut [f32],
+    /// The derivatives of these along the direction.
+    pub tangents: &'a mut [f32],
 }
 
 /// Workspaces that no pass is using.
@@ -199,8 +219,37 @@ impl<D: Device> Network<D> {
         assert_eq!(direction.len(), self.parameters.len(), "direction in {}", self.parameters.name());
         self.on_host(rows, |values, workspace| {
             outputs.copy_from_slice(workspace.output());
-            kernel::tangent(&self.layout, values, direction, workspace);
-            tangents.copy_from_slice(&workspace.tangent);
+            second_order::tangent(&self.layout, values, direction, workspace);
+            tangents.copy_from_slice(workspace.tangent());
+        });
+    }
+
+    pub(super) fn curvature(
+        &self,
+        rows: &[f32],
+        direction: &[f32],
+        head: impl FnOnce(Outputs<'_>, OutputGradients<'_>),
+        gradient: &mut [f32],
+        product: &mut [f32],
+    ) {
+        for (what, given) in
+            [("direction", direction.len()), ("gradient", gradient.len()), ("product", product.len())]
+        {
+            assert_eq!(given, self.parameters.len(), "{what} in {}", self.parameters.name());
+        }
+        self.on_host(rows, |values, workspace| {
+            second_order::tangent(&self.layout, values, direction, workspace);
+            let size = workspace.output().len();
+            let (mut delta, mut tangent) =
+                (std::mem::take(&mut workspace.delta), std::mem::take(&mut workspace.delta_tangent));
+            delta.resize(size, 0.0);
+            tangent.resize(size, 0.0);
+            let outputs = Outputs { values: workspace.output(), tangents: workspace.tangent() };
+            head(outputs, OutputGradients { values: &mut delta, tangents: &mut tangent });
+            (workspace.delta, workspace.delta_tangent) = (delta, tangent);
+            gradient.fill(0.0);
+            product.fill(0.0);
+            second_order::curvature(&self.layout, values, direction, workspace, gradient, product);
         });
     }
 

@@ -5,7 +5,7 @@ use rand::Rng;
 
 use super::{
     Activation, DenseConfig, Initialisation,
-    network::{Network, Wanted},
+    network::{Network, OutputGradients, Outputs, Wanted},
 };
 use crate::tensor::{Cpu, Device, Gradients, Matrix, NoTape, Operations, Record, backward, gradient_of};
 
@@ -209,6 +209,49 @@ fn tangents_agree_with_finite_differences_and_are_adjoint_to_the_pullback() {
             });
             assert_close(&what, &tangents, &numeric, 5e-3);
         }
+    }
+}
+
+/// For L = Σ (c y + ½ k y²) over the outputs y, whose derivative c + k y has the tangent k Ry.
+#[test]
+fn hessian_products_agree_with_differences_of_gradients() {
+    let device = Cpu::open().unwrap();
+    for (config, members) in cases() {
+        if config.activation == Activation::Relu {
+            continue; // a kink within the step has no difference to agree with
+        }
+        let (mut network, mut rng) = network(&device, &config, members);
+        let rows = uniform(BATCH * INPUTS, &mut rng);
+        let count = members.unwrap_or(1) * BATCH * OUTPUTS;
+        let (c, k) = (uniform(count, &mut rng), uniform(count, &mut rng));
+        let direction = uniform(network.parameters.len(), &mut rng);
+        let size = network.parameters.len();
+        let (mut gradient, mut product) = (vec![f32::NAN; size], vec![f32::NAN; size]);
+        let head = |outputs: Outputs<'_>, gradients: OutputGradients<'_>| {
+            for i in 0..count {
+                gradients.values[i] = c[i] + k[i] * outputs.values[i];
+                gradients.tangents[i] = k[i] * outputs.tangents[i];
+            }
+        };
+        network.curvature(&rows, &direction, head, &mut gradient, &mut product);
+
+        let what = format!("{config:?} of {members:?}");
+        let gradient_at = |network: &Network<Cpu>| {
+            let mut outputs = vec![0.0; count];
+            network.infer(&rows, &mut outputs);
+            let slopes: Vec<f32> = (0..count).map(|i| c[i] + k[i] * outputs[i]).collect();
+            let mut gradient = vec![0.0; size];
+            network.pullback(&rows, &slopes, &mut gradient);
+            gradient
+        };
+        assert_close(&what, &gradient, &gradient_at(&network), 1e-5);
+        let values = network.parameters.values().to_vec();
+        let numeric = difference(|step| {
+            let moved: Vec<f32> = values.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
+            network.parameters.set_values(&moved);
+            gradient_at(&network)
+        });
+        assert_close(&what, &product, &numeric, 1e-2);
     }
 }
 

@@ -137,6 +137,46 @@ pub(super) fn fisher_product(logits: &[f32], tangent: &mut [f32]) {
     }
 }
 
+/// The log-probability of one part's action, a one-hot code.
+pub(super) fn log_prob(logits: &[f32], action: &[f32]) -> f32 {
+    let (most_likely, total) = normaliser(logits);
+    let taken: f32 = logits.iter().zip(action).map(|(x, a)| x * a).sum();
+    taken - logits[most_likely] - total.ln()
+}
+
+/// Writes the derivative of w log π(a) with respect to one part's logits, w (a − p).
+pub(super) fn score(logits: &[f32], action: &[f32], weight: f32, score: &mut [f32]) {
+    let (most_likely, total) = normaliser(logits);
+    let largest = logits[most_likely];
+    for ((s, x), a) in score.iter_mut().zip(logits).zip(action) {
+        *s = weight * (a - (x - largest).exp() / total);
+    }
+}
+
+/// Writes the tangent of that derivative, −w (diag(p) − p pᵀ) t for a tangent t of the logits, and
+/// returns the tangent of log π(a), ⟨a − p, t⟩.
+pub(super) fn curvature(
+    logits: &[f32],
+    tangents: &[f32],
+    action: &[f32],
+    weight: f32,
+    curvature: &mut [f32],
+) -> f32 {
+    let (most_likely, total) = normaliser(logits);
+    let largest = logits[most_likely];
+    let mut mean = 0.0;
+    for ((c, x), t) in curvature.iter_mut().zip(logits).zip(tangents) {
+        *c = (x - largest).exp() / total;
+        mean += *c * t;
+    }
+    let mut slope = -mean;
+    for ((c, t), a) in curvature.iter_mut().zip(tangents).zip(action) {
+        *c *= -weight * (t - mean);
+        slope += a * t;
+    }
+    slope
+}
+
 /// The index of the largest logit m, and Σ exp(logit − m).
 fn normaliser(logits: &[f32]) -> (usize, f32) {
     let mut best = 0;

@@ -93,3 +93,31 @@ pub(super) fn fisher_product_mean(log_std: &[f32], mean: &mut [f32]) {
 
 /// The Fisher information of log σ, the same whatever the distribution is.
 pub(super) const FISHER_LOG_STD: f32 = 2.0;
+
+/// A number for the mean and one for log σ of one dimension.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pair {
+    pub(super) mean: f32,
+    pub(super) log_std: f32,
+}
+
+/// log π(a) of one dimension.
+pub(super) fn log_density(mean: f32, log_std: f32, action: f32) -> f32 {
+    let z = (action - mean) * (-log_std).exp();
+    -0.5 * z * z - log_std - LOG_SQRT_TAU
+}
+
+/// The derivatives of log π(a) of one dimension: z/σ and z² − 1, with z = (a − μ)/σ.
+pub(super) fn score(mean: f32, log_std: f32, action: f32) -> Pair {
+    let inverse = (-log_std).exp();
+    let z = (action - mean) * inverse;
+    Pair { mean: z * inverse, log_std: z * z - 1.0 }
+}
+
+/// The derivatives of these two along tangents of mean and log σ.
+pub(super) fn curvature(mean: f32, log_std: f32, action: f32, [of_mean, of_log_std]: [f32; 2]) -> Pair {
+    let inverse = (-log_std).exp();
+    let z = (action - mean) * inverse;
+    let z_tangent = -of_mean * inverse - z * of_log_std;
+    Pair { mean: (z_tangent - z * of_log_std) * inverse, log_std: 2.0 * z * z_tangent }
+}

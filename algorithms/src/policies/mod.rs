@@ -12,6 +12,7 @@ mod diagonal_gaussian;
 mod distribution;
 mod fisher;
 mod policy;
+mod score;
 pub mod squashed_gaussian;
 mod squashed_policy;
 #[cfg(test)]
@@ -23,5 +24,6 @@ pub use diagonal_gaussian::DiagonalGaussian;
 pub use distribution::Distribution;
 pub use fisher::FisherProduct;
 pub use policy::{Modules, NetworkConfig, Policy};
+pub use score::Score;
 pub use squashed_gaussian::SquashedGaussian;
 pub use squashed_policy::SquashedPolicy;

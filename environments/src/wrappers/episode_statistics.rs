@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Episode, Error, Outcome, Space, picture::Picture, random::Stream,
-    submodular::Submodular, tabular::Tabular,
+    Action, Environment, Episode, Error, Outcome, Space, hills::NormalActions, picture::Picture,
+    random::Stream, submodular::Submodular, tabular::Tabular,
 };
 
 /// Keeps count of the episodes of an environment: how many, and what the last one brought.
@@ -88,6 +88,10 @@ impl<E: Environment> Environment for EpisodeStatistics<E> {
 
     fn submodular(&self) -> Option<&dyn Submodular> {
         self.environment.submodular()
+    }
+
+    fn normal_actions(&self) -> Option<&dyn NormalActions> {
+        self.environment.normal_actions()
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Error, Outcome, Space, parameters::require, picture::Picture, random::Stream,
-    submodular::Submodular, tabular::Tabular,
+    Action, Environment, Error, Outcome, Space, hills::NormalActions, parameters::require, picture::Picture,
+    random::Stream, submodular::Submodular, tabular::Tabular,
 };
 
 /// Truncates an episode after a number of steps.
@@ -73,6 +73,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn submodular(&self) -> Option<&dyn Submodular> {
         self.environment.submodular()
+    }
+
+    fn normal_actions(&self) -> Option<&dyn NormalActions> {
+        self.environment.normal_actions()
     }
 }
 
