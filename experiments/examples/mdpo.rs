@@ -46,6 +46,13 @@ const FULL: [&str; 3] = ["mdpo-on-policy", "mdpo-off-policy", "mdpo-inner-steps"
 fn main() -> std::process::ExitCode {
     let about =
         "MDPO against its baselines: on-policy beside PPO on CartPole, off-policy beside SAC on Pendulum";
-    Demonstration { name: "mdpo", about, quick: &QUICK, measures: &[("final-return", true)], full: &FULL }
-        .main()
+    Demonstration {
+        name: "mdpo",
+        about,
+        quick: &QUICK,
+        measures: &[("final-return", true)],
+        rates: false,
+        full: &FULL,
+    }
+    .main()
 }

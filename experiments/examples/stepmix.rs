@@ -75,5 +75,5 @@ fn main() -> std::process::ExitCode {
     let about = "Conservative exploration: StepMix and EpsMix beside BPI-UCBVI, DOPE and OptPess-LP, by regret \
                  and by episodes below the threshold";
     let measures = &[("regret", false), ("violations", false)];
-    Demonstration { name: "stepmix", about, quick: &QUICK, measures, full: &[] }.main()
+    Demonstration { name: "stepmix", about, quick: &QUICK, measures, rates: false, full: &[] }.main()
 }

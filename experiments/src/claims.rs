@@ -76,6 +76,9 @@ pub struct Claim {
     pub confidence: f64,
     /// What is compared.
     pub metric: Metric,
+    /// Whether the metric, which must be a named one, is a power of the samples: then its fitted
+    /// exponents are reported beside the verdict, and the figure has logarithmic axes.
+    pub rates: bool,
     /// Which side of the threshold is claimed.
     pub direction: Direction,
     /// The threshold's distance from no difference.
@@ -103,6 +106,7 @@ impl Default for Claim {
             seeds: vec![10],
             confidence: 0.95,
             metric: Metric::default(),
+            rates: false,
             direction: Direction::default(),
             margin: Margin::default(),
             evaluation: Table::new(),

@@ -18,7 +18,8 @@
 //! fn main() -> std::process::ExitCode {
 //!     let about = "Random actions on CartPole";
 //!     let measures = &[("final-return", true)];
-//!     Demonstration { name: "random", about, quick: &[CARTPOLE], measures, full: &["sac-pendulum"] }.main()
+//!     Demonstration { name: "random", about, quick: &[CARTPOLE], measures, rates: false, full: &["sac-pendulum"] }
+//!         .main()
 //! }
 //! ```
 
@@ -38,6 +39,7 @@ use crate::{
     cli::{Done, claim::Attempt, exit_code},
     experiment::Experiment,
     figures::{self, Kind},
+    rates,
     records::files::write_atomically,
     results::{self, Group, Measure},
     schedule::{self, Session},
@@ -58,6 +60,9 @@ pub struct Demonstration {
     /// What table and figure show, as `assay compare --measure` takes it, each with whether more of it
     /// is better.
     pub measures: &'static [(&'static str, bool)],
+    /// Whether the measures, which must be metrics then, are powers of the number of samples: the
+    /// figure has logarithmic axes, and fitted exponents stand below the table.
+    pub rates: bool,
     /// The names of the claims that `--full` runs, exactly as `assay claim` does.
     pub full: &'static [&'static str],
 }
@@ -241,16 +246,20 @@ impl Demonstration {
         groups.retain(|group| !group.finished.is_empty());
         let mut table = Table::new(Bootstrap::default());
         let mut panels = Vec::new();
+        let (kind, mut fitted) = (if self.rates { Kind::Rates } else { Kind::Curves }, String::new());
         for (name, larger_is_better) in self.measures {
             let measure = Measure::named(name);
             results::add_to(&mut table, &groups, &measure, *larger_is_better)?;
-            panels.extend(figures::figure(Kind::Curves, &groups, &measure, *larger_is_better)?.panels);
+            panels.extend(figures::figure(kind, &groups, &measure, *larger_is_better)?.panels);
+            if self.rates {
+                fitted.push_str(&rates::tables(&groups, measure.name())?);
+            }
         }
         let labels = experiments.iter().flat_map(|experiment| &experiment.algorithms);
         let figure = Figure::new(panels).ordered(labels.map(|algorithm| algorithm.label.as_str()));
-        write_atomically(&output.join("table.md"), table.to_markdown().as_bytes())?;
+        write_atomically(&output.join("table.md"), (table.to_markdown() + &fitted).as_bytes())?;
         let files = assay_plots::write(&figure, &output.join("figure"))?;
-        println!("{}", table.to_text());
+        println!("{}{fitted}", table.to_text());
         println!("figure   {}\n         {}", files.svg.display(), files.png.display());
         println!("records  {}", output.display());
         println!("again    {}", self.line(arguments));

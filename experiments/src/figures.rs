@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use assay_plots::{Axis, Curves, Figure, Interval, Intervals, Mark, Numbers, Panel, Plot, Reference, Series};
 
+use assay_theory::rate::Rate;
+
 use crate::{
     Error,
+    rates::FittedRate,
     results::{Experiment, Group, Measure, by_experiment},
     statistics::{
         Aggregate, Bootstrap, Estimate, Scores, performance_profile, probability_of_improvement_interval,
@@ -25,6 +28,9 @@ pub enum Kind {
     Profiles,
     /// The probability that a run of the first algorithm beats one of each other.
     Improvement,
+    /// The mean of the measure, a metric, over environment steps on logarithmic axes, with the fitted
+    /// power and the band of its 95 % interval.
+    Rates,
 }
 
 /// The figure of `groups`, which stand together by experiment. Errors as reading the records does.
@@ -48,6 +54,7 @@ pub fn figure(
             Kind::Scores => scores(groups, measure)?.into(),
             Kind::Profiles => profiles(groups, measure)?.into(),
             Kind::Improvement => improvement(groups, measure, larger_is_better)?.into(),
+            Kind::Rates => rates(groups, measure)?.into(),
         };
         Ok(Panel::new(title(experiment, &experiments), plot))
     };
@@ -88,6 +95,27 @@ fn curves(groups: &[Group], measure: &Measure) -> Result<Curves, Error> {
         Measure::FinalReturn | Measure::AreaUnderCurve => Axis::new("Return (IQM)"),
     };
     Ok(Curves::new(Axis::steps(), height, series))
+}
+
+fn rates(groups: &[Group], measure: &Measure) -> Result<Curves, Error> {
+    let series = |group: &Group| -> Result<Series, Error> {
+        let FittedRate { label, steps, means, rate } = FittedRate::of(group, measure.name())?;
+        let Rate { slope, intercept, low, high } = rate;
+        let drawn = assay_plots::Rate { slope, intercept, low, high };
+        Ok(Series::new(label, steps, means).with_rate(drawn))
+    };
+    let series = groups.iter().map(series).collect::<Result<_, _>>()?;
+    let (x, y) = (Axis::new("Environment steps").logarithmic(), Axis::new(words(measure)).logarithmic());
+    Ok(Curves::new(x, y, series))
+}
+
+/// A metric's name with spaces and a capital letter.
+fn words(measure: &Measure) -> String {
+    let mut words = measure.title().replace('_', " ");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
 }
 
 fn scores(groups: &[Group], measure: &Measure) -> Result<Intervals, Error> {

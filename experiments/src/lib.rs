@@ -19,6 +19,7 @@ pub mod overrides;
 pub mod playback;
 pub mod progress;
 pub mod publication;
+pub mod rates;
 pub mod records;
 pub mod report;
 pub mod results;

@@ -13,6 +13,7 @@ use crate::{
     claims::{Claim, Comparison, Direction, Judgement, Margin, Metric, PUBLISHED, PublishedValues},
     evidence::Published,
     figures::{self, Kind},
+    rates,
     records::files::write_atomically,
     results::{Group, Measure},
     statistics::{Aggregate, Bootstrap, Scores},
@@ -70,7 +71,7 @@ impl Report {
             let _ = writeln!(text, "  {line}");
         }
         let _ = writeln!(text, "\n{}\n\n{}", self.explanation()?, self.table()?.to_text().trim_end());
-        Ok(text)
+        Ok(text + &self.rates()?)
     }
 
     /// The report for a page. `figure` is where the page finds the figure.
@@ -83,6 +84,7 @@ impl Report {
             let _ = writeln!(text, "- {line}");
         }
         let _ = writeln!(text, "\n{}\n\n{}", self.explanation()?, self.table()?.to_markdown());
+        text.push_str(&self.rates()?);
         let _ = writeln!(text, "![Learning curves of the claim {name}]({figure})\n");
         let _ = writeln!(text, "Reproduce it with `assay claim {name}`.");
         Ok(text)
@@ -193,6 +195,14 @@ impl Report {
         if same == 1 { &first.environment } else { &first.experiment }
     }
 
+    /// The fitted exponents of the metric, where the claim is about a rate.
+    fn rates(&self) -> Result<String, Error> {
+        match &self.claim.metric {
+            Metric::Named { name, .. } if self.claim.rates => rates::tables(&self.tasks.concat(), name),
+            _ => Ok(String::new()),
+        }
+    }
+
     /// Learning curves, one panel per task, and published returns as lines. Of a claim about a metric,
     /// how that went.
     fn figure(&self) -> Result<Figure, Error> {
@@ -201,7 +211,8 @@ impl Report {
             Metric::Named { name, .. } => Measure::Metric(name.clone()),
             _ => Measure::FinalReturn,
         };
-        let mut figure = figures::figure(Kind::Curves, &groups, &measure, true)?;
+        let kind = if self.claim.rates { Kind::Rates } else { Kind::Curves };
+        let mut figure = figures::figure(kind, &groups, &measure, true)?;
         if matches!(self.claim.metric, Metric::FinalReturn | Metric::AreaUnderCurve) {
             for (panel, task) in figure.panels.iter_mut().zip(&self.claim.tasks) {
                 if let (Plot::Curves(curves), Some(published)) = (&mut panel.plot, &task.published) {

@@ -41,6 +41,8 @@ enum Kind {
     Profiles,
     /// The probability that a run of the first algorithm beats one of each other.
     Improvement,
+    /// A metric over environment steps on logarithmic axes, with the fitted power.
+    Rates,
 }
 
 impl Plot {
@@ -50,6 +52,7 @@ impl Plot {
             Kind::Scores => figures::Kind::Scores,
             Kind::Profiles => figures::Kind::Profiles,
             Kind::Improvement => figures::Kind::Improvement,
+            Kind::Rates => figures::Kind::Rates,
         };
         let measure = Measure::named(&self.measure);
         let figure = figures::figure(kind, &self.folders.groups()?, &measure, !self.less_is_better)?;

@@ -37,6 +37,7 @@ fn run(folder: &Path, arguments: &[&str]) -> ExitCode {
         about: "an example",
         quick: &[PENDULUM, CARTPOLE],
         measures: &[("final-return", true), ("iterations", true)],
+        rates: false,
         full: &["sac-pendulum"],
     };
     let output = folder.to_str().unwrap();
