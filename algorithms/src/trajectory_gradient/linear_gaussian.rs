@@ -5,7 +5,7 @@ use rand::Rng;
 use rand_distr::StandardNormal;
 
 use super::{ScorePolicy, Trajectory};
-use crate::Mode;
+use crate::{Error, Mode};
 
 /// A Gaussian policy whose mean is linear in features of the observation and whose variance is
 /// fixed, in double precision. Row j of W begins at j · features in θ; it starts at zero.
@@ -17,7 +17,6 @@ use crate::Mode;
 pub struct LinearGaussian {
     observations: usize,
     constant: bool,
-    width: usize,
     deviation: f64,
     weights: Vec<f64>,
 }
@@ -28,7 +27,7 @@ impl LinearGaussian {
         let constant = matches!(observations, Space::Box { .. });
         let observations = observations.features();
         let weights = vec![0.0; width * (observations + usize::from(constant))];
-        LinearGaussian { observations, constant, width, deviation, weights }
+        LinearGaussian { observations, constant, deviation, weights }
     }
 
     fn features(&self) -> usize {
@@ -67,7 +66,13 @@ impl ScorePolicy for LinearGaussian {
         self.weights.copy_from_slice(parameters);
     }
 
-    fn act(&self, observations: &[f32], mode: Mode, rng: &mut Stream, actions: &mut Actions) {
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error> {
         let Actions::Continuous { values, width } = actions else {
             unreachable!("{actions:?} were not made for a Gaussian policy")
         };
@@ -81,6 +86,7 @@ impl ScorePolicy for LinearGaussian {
                 *a = (self.mean(&self.weights, j, observation) + self.deviation * noise) as f32;
             }
         }
+        Ok(())
     }
 
     fn log_probs(&mut self, trajectory: &Trajectory, log_probs: &mut [f64]) {

@@ -45,10 +45,10 @@ impl<D: Device> NetworkPolicy<D> {
         seed: Seed,
     ) -> Result<Self, Error> {
         let policy = Policy::new(device, observations, actions, &config.network, seed)?;
-        let parameters = policy.flat_parameters();
-        let modules = policy.parameters();
-        let learned = if config.learn_standard_deviation { modules.len() } else { 1 };
-        let dimension = modules[..learned].iter().map(|module| module.len()).sum();
+        let mut parameters = Vec::new();
+        policy.flat_parameters(&mut parameters);
+        let learned = if config.learn_standard_deviation { usize::MAX } else { 1 };
+        let dimension = policy.parameters().iter().take(learned).map(|module| module.len()).sum();
         let all = parameters.len();
         Ok(NetworkPolicy {
             policy,
@@ -89,9 +89,15 @@ impl<D: Device> ScorePolicy for NetworkPolicy<D> {
         self.policy.set_flat_parameters(&self.parameters);
     }
 
-    fn act(&self, observations: &[f32], mode: Mode, rng: &mut Stream, actions: &mut Actions) {
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error> {
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.policy.act(observations, mode, rng, actions, None, &mut scratch);
+        self.policy.act(observations, mode, rng, actions, None, &mut scratch)
     }
 
     fn log_probs(&mut self, trajectory: &Trajectory, log_probs: &mut [f64]) {

@@ -26,7 +26,16 @@ pub trait ScorePolicy: Send {
 
     /// Chooses an action for every row of `observations` (rows × features). `actions` is a buffer
     /// for that many actions of the policy's space.
-    fn act(&self, observations: &[f32], mode: Mode, rng: &mut Stream, actions: &mut Actions);
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when the policy has diverged.
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error>;
 
     /// Writes log π_θ(a_t|s_t) for every step t.
     fn log_probs(&mut self, trajectory: &Trajectory, log_probs: &mut [f64]);

@@ -334,8 +334,7 @@ impl<M: Method> Learner for PolicySearch<M> {
         let environment = self.agent.sampler.environment();
         let rows = observations.len() / environment.observation_space().features();
         environment.action_space().check_buffer(actions, rows)?;
-        self.agent.policy.act(observations, mode, rng, actions);
-        Ok(())
+        self.agent.policy.act(observations, mode, rng, actions)
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use assay_environments::{Actions, random::Stream};
 use rand::Rng;
 
 use super::{ScorePolicy, Trajectory};
-use crate::Mode;
+use crate::{Error, Mode};
 
 /// A softmax policy with one logit for each state and action, in double precision. θ(s, a) is
 /// number s · actions + a; it starts at zero, with the uniform policy.
@@ -69,7 +69,13 @@ impl ScorePolicy for TabularSoftmax {
         self.logits.copy_from_slice(parameters);
     }
 
-    fn act(&self, observations: &[f32], mode: Mode, rng: &mut Stream, actions: &mut Actions) {
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error> {
         let Actions::Discrete(actions) = actions else {
             unreachable!("{actions:?} were not made for a tabular policy")
         };
@@ -90,6 +96,7 @@ impl ScorePolicy for TabularSoftmax {
                 }
             };
         }
+        Ok(())
     }
 
     fn log_probs(&mut self, trajectory: &Trajectory, log_probs: &mut [f64]) {

@@ -138,7 +138,7 @@ fn experience(
             _ => row.iter_mut().for_each(|x| *x = rng.random_range(-1.0..1.0)),
         }
         let mut action = Actions::zeros(actions, 1);
-        policy.act(&row, Mode::Sample, rng, &mut action);
+        policy.act(&row, Mode::Sample, rng, &mut action).unwrap();
         let mut features = vec![0.0; actions.features()];
         actions.encode_action(action.row(0), &mut features);
         trajectory.observations.extend(row);
@@ -213,7 +213,7 @@ fn actions_are_drawn_with_the_probabilities_that_the_policy_says() {
     policy.move_to(&[0.0, 0.0, 0.0, 0.5, -1.0, 1.0]);
     let mut rng = Seed::new(2).stream("test");
     let mut actions = Actions::zeros(&Space::discrete(3), DRAWS);
-    policy.act(&[0.0, 1.0].repeat(DRAWS), Mode::Sample, &mut rng, &mut actions);
+    policy.act(&[0.0, 1.0].repeat(DRAWS), Mode::Sample, &mut rng, &mut actions).unwrap();
     for action in 0..3 {
         let mut features = vec![0.0; 3];
         features[action] = 1.0;
@@ -225,7 +225,7 @@ fn actions_are_drawn_with_the_probabilities_that_the_policy_says() {
         assert!((share - log_prob[0].exp()).abs() < 0.015, "{action}: {share}");
     }
     let mut greedy = Actions::zeros(&Space::discrete(3), 1);
-    policy.act(&[0.0, 1.0], Mode::Greedy, &mut rng, &mut greedy);
+    policy.act(&[0.0, 1.0], Mode::Greedy, &mut rng, &mut greedy).unwrap();
     assert_eq!(greedy, Actions::Discrete(vec![2]));
 }
 

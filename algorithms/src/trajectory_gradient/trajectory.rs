@@ -140,7 +140,7 @@ impl Sampler {
         let features = environment.observation_space().features();
         done.fill(false);
         for _ in 0..horizon {
-            policy.act(&step.observations, Mode::Sample, stream, actions);
+            policy.act(&step.observations, Mode::Sample, stream, actions).map_err(|e| e.after(self.steps))?;
             let rows = step.observations.chunks_exact(features);
             for (copy, (trajectory, row)) in round.iter_mut().zip(rows).enumerate() {
                 if !done[copy] {

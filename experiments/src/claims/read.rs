@@ -62,6 +62,8 @@ impl Claim {
             let tasks = self.tasks.len();
             require("tasks", tasks, tasks <= 1, "1, since the margin is absolute")?;
         }
+        let named = matches!(self.metric, Metric::Named { .. });
+        require("rates", self.rates, named || !self.rates, "true only for a named metric")?;
         if let Metric::StepsTo { level } = self.metric {
             require("level", level, level.is_finite(), "a finite number")?;
         }
