@@ -276,7 +276,7 @@ const NO_MOMENTUM: Momentum = Momentum { offset: 2.0, exponent: 0.0 };
 const STEP: StepSize = StepSize { scale: 2.0, offset: 40.0, exponent: 1.0 };
 
 /// With horizon 1 there is one gradient for each state and action, so that a direction can be
-/// recognised as one of them.
+/// recognised as one of them. Rewards are handed out in single precision.
 #[test]
 fn without_momentum_every_method_is_the_normalised_policy_gradient() {
     fn check<M: Method>(name: &str, make: impl Fn(Vec<f64>) -> M) {
@@ -295,7 +295,7 @@ fn without_momentum_every_method_is_the_normalised_policy_gradient() {
             let mut gradient = vec![0.0; SIZE];
             let known = single.iter().any(|trajectory| {
                 estimator.gradient(&mut policy, std::slice::from_ref(trajectory), &mut gradient);
-                distance(&gradient, &iterate.direction) < 1e-12
+                distance(&gradient, &iterate.direction) < 1e-6
             });
             assert!(known, "{name}: {:?}", iterate.direction);
             let length = STEP.at(iterate.iteration - 1);

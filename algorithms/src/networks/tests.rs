@@ -224,7 +224,9 @@ fn hessian_products_agree_with_differences_of_gradients() {
         let rows = uniform(BATCH * INPUTS, &mut rng);
         let count = members.unwrap_or(1) * BATCH * OUTPUTS;
         let (c, k) = (uniform(count, &mut rng), uniform(count, &mut rng));
-        let direction = uniform(network.parameters.len(), &mut rng);
+        // Short: where a layer is normalised, derivatives of high order are large.
+        let direction: Vec<f32> =
+            uniform(network.parameters.len(), &mut rng).iter().map(|d| 0.2 * d).collect();
         let size = network.parameters.len();
         let (mut gradient, mut product) = (vec![f32::NAN; size], vec![f32::NAN; size]);
         let head = |outputs: Outputs<'_>, gradients: OutputGradients<'_>| {
@@ -251,7 +253,10 @@ fn hessian_products_agree_with_differences_of_gradients() {
             network.parameters.set_values(&moved);
             gradient_at(&network)
         });
-        assert_close(&what, &product, &numeric, 1e-2);
+        let largest = product.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+        for (i, (x, y)) in product.iter().zip(&numeric).enumerate() {
+            assert!((x - y).abs() < 1e-2 * largest, "{what}[{i}]: {x} and {y} of {largest}");
+        }
     }
 }
 

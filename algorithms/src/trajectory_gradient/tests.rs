@@ -285,7 +285,7 @@ fn every_method_learns_which_action_is_right() {
                         "is-mbpg" => "scale = 0.1".to_owned(),
                         "harpg" => "step_size = { scale = 0.2, offset = 2.0, exponent = 0.5 }".to_owned(),
                         "n-harpg" | "n-pg-igt" | "n-mpg" => {
-                            "step_size = { scale = 4.0, offset = 40.0, exponent = 1.0 }".to_owned()
+                            "step_size = { scale = 1.5, offset = 30.0, exponent = 1.0 }".to_owned()
                         }
                         _ => "step_size = { scale = 0.05, offset = 1.0, exponent = 0.0 }".to_owned(),
                     };
