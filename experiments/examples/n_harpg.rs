@@ -69,12 +69,9 @@ const QUICK: [&str; 2] = [
     "#,
 ];
 
-/// The claims of the paper.
-const FULL: [&str; 2] = ["n-harpg-rate", "n-harpg-cartpole"];
-
 fn main() -> std::process::ExitCode {
     let about = "N-HARPG, N-PG-IGT and normalised momentum: the gap to the best policy over samples, with \
                  fitted exponents, for Gaussian policies on Hills and softmax policies in a Garnet";
     let measures = &[("optimality_gap", false), ("gradient_error", false)];
-    Demonstration { name: "n_harpg", about, quick: &QUICK, measures, rates: true, full: &FULL }.main()
+    Demonstration { name: "n_harpg", about, quick: &QUICK, measures, rates: true, full: &[] }.main()
 }

@@ -1,6 +1,6 @@
 //! Policies with networks.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
 
 use assay_environments::{
     Actions, Space,
@@ -29,7 +29,7 @@ pub struct NetworkPolicy<D: Device> {
     gradient: Vec<f32>,
     product: Vec<f32>,
     /// For acting, which changes nothing else.
-    scratch: Mutex<Vec<f32>>,
+    scratch: RefCell<Vec<f32>>,
 }
 
 impl<D: Device> NetworkPolicy<D> {
@@ -60,7 +60,7 @@ impl<D: Device> NetworkPolicy<D> {
             direction: vec![0.0; all],
             gradient: vec![0.0; all],
             product: vec![0.0; all],
-            scratch: Mutex::default(),
+            scratch: RefCell::default(),
         })
     }
 }
@@ -96,8 +96,7 @@ impl<D: Device> ScorePolicy for NetworkPolicy<D> {
         rng: &mut Stream,
         actions: &mut Actions,
     ) -> Result<(), Error> {
-        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        self.policy.act(observations, mode, rng, actions, None, &mut scratch)
+        self.policy.act(observations, mode, rng, actions, None, &mut self.scratch.borrow_mut())
     }
 
     fn log_probs(&mut self, trajectory: &Trajectory, log_probs: &mut [f64]) {

@@ -14,7 +14,7 @@ use crate::{Error, Mode, policies::NetworkConfig, tensor::Device};
 ///
 /// Methods here look at policies at several points θ in one iteration, so the point is something
 /// that a policy is moved to, and vectors in parameter space belong to the method.
-pub trait ScorePolicy: Send {
+pub trait ScorePolicy {
     /// How many parameters there are.
     fn dimension(&self) -> usize;
 

@@ -227,7 +227,7 @@ pub fn norm(x: &[f64]) -> f64 {
 }
 
 /// A method: its settings, and all of its state but what the [`Agent`] has.
-pub trait Method: Send + Serialize + DeserializeOwned {
+pub trait Method: Serialize + DeserializeOwned {
     /// Takes one step and says with which step size γ_t and weight η_t of the newest estimate.
     ///
     /// # Errors
