@@ -174,8 +174,8 @@ mod tests {
         let tables = hills.normal_tables(&means, deviation);
         let mut rng = Seed::new(1).stream("test");
         const DRAWS: usize = 40_000;
-        for state in 0..3 {
-            let normal = Normal::new(means[state], deviation).unwrap();
+        for (state, mean) in means.into_iter().enumerate() {
+            let normal = Normal::new(mean, deviation).unwrap();
             let (mut reward, mut visits) = (0.0, [0.0; 3]);
             for _ in 0..DRAWS {
                 hills.state = state;
