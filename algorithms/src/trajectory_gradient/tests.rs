@@ -55,9 +55,12 @@ fn make(method: &str, parameters: &str, environment: Environments, seed: Seed) -
 
 // Policies.
 
-/// Every policy for spaces of its kind, away from its start, with how well single or double
-/// precision lets differences agree.
-fn policies() -> Vec<(&'static str, Space, Space, Box<dyn ScorePolicy>, f64)> {
+/// A policy for observations and actions of these spaces, with how well single or double precision
+/// lets differences agree.
+type Case = (&'static str, Space, Space, Box<dyn ScorePolicy>, f64);
+
+/// Every policy for spaces of its kind.
+fn policies() -> Vec<Case> {
     let seed = Seed::new(4);
     let (cells, moves) = (Space::discrete(3), Space::discrete(4));
     let (numbers, forces) = (Space::symmetric(3, 1.0), Space::symmetric(2, f32::INFINITY));
@@ -192,16 +195,13 @@ fn scores_and_their_derivatives_agree_with_differences() {
             (log_probs, score)
         };
         let ends = [-2.0, -1.0, 1.0, 2.0].map(|k| log_probs_at(k * step));
-        let difference = |of: &dyn Fn(&(Vec<f64>, Vec<f64>)) -> f64| {
-            let [a, b, c, d] = [of(&ends[0]), of(&ends[1]), of(&ends[2]), of(&ends[3])];
-            (8.0 * (c - b) - (d - a)) / (12.0 * step)
-        };
-        let weighted = difference(&|(log_probs, _)| dot(log_probs, &weights));
+        let difference = |[a, b, c, d]: [f64; 4]| (8.0 * (c - b) - (d - a)) / (12.0 * step);
+        let weighted = difference(ends.each_ref().map(|(log_probs, _)| dot(log_probs, &weights)));
         close("score", dot(&gradient, &direction), weighted, weighted.abs());
-        let plain = difference(&|(log_probs, _)| log_probs.iter().sum());
+        let plain = difference(ends.each_ref().map(|(log_probs, _)| log_probs.iter().sum()));
         close("slope", slope, plain, plain.abs());
         for i in 0..size {
-            close("curvature", product[i], difference(&|(_, score)| score[i]), norm);
+            close("curvature", product[i], difference(ends.each_ref().map(|(_, score)| score[i])), norm);
         }
     }
 }
