@@ -101,6 +101,21 @@ pub trait BatchedEnvironment: Send {
     /// The environment as one whose expectations over normally distributed actions are known; `None`
     /// where they are not.
     fn normal_actions(&self) -> Option<&dyn NormalActions>;
+    /// The space of one copy's post-decision observations, where steps have a known deterministic half
+    /// ([`PostDecision`](crate::PostDecision)). They are handed out as features.
+    fn post_decision_space(&self) -> Option<&Space>;
+    /// The deterministic half of the step that `actions` would take in every copy: writes the
+    /// post-decision observations (copies × features of their space) and the rewards r^x (one per copy).
+    /// No copy is stepped.
+    ///
+    /// Errors when the environment has no such half, an action does not belong to the action space, a
+    /// buffer has another length, or a reward or an observation is not finite or not in its space.
+    fn decide(
+        &mut self,
+        actions: &Actions,
+        observations: &mut [f32],
+        rewards: &mut [f32],
+    ) -> Result<(), Error>;
 }
 
 /// Copies of one environment that step together.
@@ -112,6 +127,9 @@ pub struct Batch<E> {
     copies: Vec<Copy<E>>,
     observation_space: Space,
     action_space: Space,
+    post_decision_space: Option<Space>,
+    /// A post-decision observation in raw form, where features differ from it.
+    raw: Vec<f32>,
     parallel: bool,
     /// What became of each copy in a parallel step; kept for its memory.
     results: Vec<Result<Option<Episode>, Error>>,
@@ -135,12 +153,16 @@ impl<E: Environment> Batch<E> {
         require("copies", copies, copies > 0, "1 or more")?;
         environment.observation_space().validate()?;
         environment.action_space().validate()?;
+        if let Some(half) = environment.post_decision() {
+            half.post_decision_space().validate()?;
+        }
         Ok(Self::of_valid(environment, copies, seed))
     }
 
     fn of_valid(environment: E, copies: usize, seed: Seed) -> Self {
         let observation_space = environment.observation_space();
         let width = observation_space.width();
+        let post_decision_space = environment.post_decision().map(|half| half.post_decision_space());
         Batch {
             copies: (0..copies)
                 .map(|i| Copy {
@@ -153,6 +175,8 @@ impl<E: Environment> Batch<E> {
                 .collect(),
             action_space: environment.action_space(),
             observation_space,
+            raw: vec![0.0; post_decision_space.as_ref().map_or(0, Space::width)],
+            post_decision_space,
             prototype: environment,
             parallel: false,
             results: Vec::new(),
@@ -207,27 +231,34 @@ impl<E: Environment> Copy<E> {
 
     /// Checks the observation and, where it is not features already, encodes it.
     fn finish_observation(&self, index: usize, space: &Space, features: &mut [f32]) -> Result<(), Error> {
-        if is_box(space) {
-            // One pass without branches: the sum is finite only if every summand is, up to
-            // overflow, which the exact search settles.
-            if !features.iter().sum::<f32>().is_finite()
-                && let Some(i) = features.iter().position(|x| !x.is_finite())
-            {
-                return Err(self.non_finite(index, format!("observation[{i}]"), f64::from(features[i])));
-            }
-        } else if space.contains(&self.raw) {
-            space.encode(&self.raw, features);
-        } else {
-            return Err(Error::InvalidSpace {
-                reason: format!("observation {:?} of copy {index} is not in {space}", self.raw),
-            });
-        }
-        Ok(())
+        finish(&self.raw, space, features, index, self.length)
     }
 
     fn non_finite(&self, copy: usize, what: String, value: f64) -> Error {
         Error::NonFinite { what, value, copy, step: self.length }
     }
+}
+
+/// Checks an observation of a copy at a step of its episode and, where it is not features already,
+/// encodes it from its raw form.
+fn finish(raw: &[f32], space: &Space, features: &mut [f32], copy: usize, step: u64) -> Result<(), Error> {
+    if is_box(space) {
+        // One pass without branches: the sum is finite only if every summand is, up to overflow,
+        // which the exact search settles.
+        if !features.iter().sum::<f32>().is_finite()
+            && let Some(i) = features.iter().position(|x| !x.is_finite())
+        {
+            let (what, value) = (format!("observation[{i}]"), f64::from(features[i]));
+            return Err(Error::NonFinite { what, value, copy, step });
+        }
+    } else if space.contains(raw) {
+        space.encode(raw, features);
+    } else {
+        return Err(Error::InvalidSpace {
+            reason: format!("observation {raw:?} of copy {copy} is not in {space}"),
+        });
+    }
+    Ok(())
 }
 
 /// Whether raw observations of this space are features already.
@@ -383,6 +414,37 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
 
     fn normal_actions(&self) -> Option<&dyn NormalActions> {
         self.prototype.normal_actions()
+    }
+
+    fn post_decision_space(&self) -> Option<&Space> {
+        self.post_decision_space.as_ref()
+    }
+
+    fn decide(
+        &mut self,
+        actions: &Actions,
+        observations: &mut [f32],
+        rewards: &mut [f32],
+    ) -> Result<(), Error> {
+        let Some(space) = &self.post_decision_space else { return Err(Error::NoPostDecision) };
+        let (features, count) = (space.features(), self.copies.len());
+        check_length("actions", actions.len(), count)?;
+        check_length("post-decision observations", observations.len(), count * features)?;
+        check_length("post-decision rewards", rewards.len(), count)?;
+        let rows = observations.chunks_exact_mut(features).zip(rewards);
+        for (i, (copy, (row, reward))) in self.copies.iter().zip(rows).enumerate() {
+            let action = actions.row(i);
+            self.action_space.check_action(action)?;
+            let Some(half) = copy.environment.post_decision() else { return Err(Error::NoPostDecision) };
+            let observation = if is_box(space) { &mut *row } else { &mut self.raw };
+            let brought = half.decide(action, observation)?;
+            if !brought.is_finite() {
+                return Err(copy.non_finite(i, "post-decision reward".into(), brought));
+            }
+            finish(&self.raw, space, row, i, copy.length)?;
+            *reward = brought as f32;
+        }
+        Ok(())
     }
 }
 

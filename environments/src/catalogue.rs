@@ -10,6 +10,7 @@ use crate::{
     classic::{Acrobot, CartPole, MountainCar, MountainCarContinuous, Pendulum},
     conformance,
     hills::Hills,
+    operations::{EnergyStorage, Inventory, LotSizing},
     parameters::{ParameterError, read, unknown},
     probe::{ActionForm, Probe, Question},
     random::Seed,
@@ -18,6 +19,7 @@ use crate::{
     },
     tabular::{
         Chain, CliffWalking, DeepSea, FiniteMdp, FrozenLake, Garnet, GridWorld, LayeredRandom, RiverSwim,
+        StochasticFrozenLake,
     },
     wrappers::TimeLimit,
 };
@@ -80,6 +82,7 @@ pub fn entries() -> Vec<Entry> {
         1000,
         Hills::build,
     ));
+    entries.extend(operations_entries());
     entries.extend(probe_entries());
     #[cfg(feature = "mujoco")]
     entries.extend(mujoco_entries());
@@ -181,6 +184,21 @@ fn probe_entries() -> Vec<Entry> {
             "ProbeRewardByActionAndObservation",
             "is the better action found for each observation?",
             |p: &ProbeActions| Ok(Probe::new(Question::RewardByActionAndObservation, p.actions)),
+        ),
+    ]
+}
+
+/// Problems with post-decision states.
+fn operations_entries() -> Vec<Entry> {
+    vec![
+        limited("LotSizing", "make items to stock on parallel machines", 100, LotSizing::build),
+        limited("Inventory", "order one item that arrives some periods later", 100, Inventory::build),
+        limited("EnergyStorage", "trade energy and serve a load with a battery", 100, EnergyStorage::build),
+        limited(
+            "StochasticFrozenLake",
+            "cross a lake whose ice pushes on after every move",
+            100,
+            StochasticFrozenLake::build,
         ),
     ]
 }

@@ -48,7 +48,11 @@ pub enum Rule {
     Clone,
     /// A serialised copy continues as the original does.
     Snapshot,
-    /// `reset` and `step` allocate nothing.
+    /// The deterministic half of a step changes nothing, is the same whenever it is asked for, and
+    /// gives finite rewards and observations in its space; see
+    /// [`PostDecision`](crate::PostDecision).
+    PostDecision,
+    /// `reset` and `step` allocate nothing, nor does the deterministic half of a step.
     NoAllocation,
 }
 
@@ -105,6 +109,7 @@ pub fn check<E: Environment>(environment: &E) -> Result<(), ConformanceError> {
         for seed in 0..RUNS {
             check_run(environment, Seed::new(seed), &mut report);
         }
+        check_post_decisions(environment, &mut report);
         check_actions(environment, &mut report);
     }
     report.into_result()
@@ -124,8 +129,15 @@ pub fn check_allocations<E: Environment>(
     let mut actions = Actions::zeros(&run.action_space, STEPS);
     run.action_space.sample(&mut run.choices, &mut actions);
     let mut failure = None;
+    let half = environment.post_decision().map_or(0, |half| half.post_decision_space().width());
+    let mut post = vec![0.0; half];
     let mut steps = || {
         for i in 0..actions.len() {
+            let decided = run.environment.post_decision().map(|half| half.decide(actions.row(i), &mut post));
+            if let Some(Err(error)) = decided {
+                failure = Some(error);
+                return;
+            }
             if let Err(error) = run.act(actions.row(i)) {
                 failure = Some(error);
                 return;
@@ -292,6 +304,49 @@ fn check_event(event: &Event, space: &Space, when: &str, report: &mut Conformanc
         && !f64::from_bits(bits).is_finite()
     {
         report.add(Rule::Rewards, format!("{} at {when}", f64::from_bits(bits)));
+    }
+}
+
+/// Asks for the deterministic half of every step before it is taken.
+fn check_post_decisions<E: Environment>(environment: &E, report: &mut ConformanceError) {
+    let Some(space) = environment.post_decision().map(|half| half.post_decision_space()) else { return };
+    if let Err(error) = space.validate() {
+        return report.add(Rule::ValidSpaces, error.to_string());
+    }
+    let mut run = Run::new(environment.clone(), Seed::new(0));
+    let mut actions = Actions::zeros(&run.action_space, STEPS);
+    run.action_space.sample(&mut run.choices, &mut actions);
+    for t in 0..STEPS {
+        let when = format!("step {t}");
+        if run.over && run.reset().is_err() {
+            return;
+        }
+        let before = postcard::to_allocvec(&run.environment);
+        let decide = |environment: &E| {
+            let mut observation = vec![f32::NAN; space.width()];
+            let reward =
+                environment.post_decision().map(|half| half.decide(actions.row(t), &mut observation));
+            (reward, observation)
+        };
+        let (first, observation) = decide(&run.environment);
+        let (again, same) = decide(&run.environment.clone());
+        match &first {
+            Some(Ok(reward)) if reward.is_finite() => {}
+            other => return report.add(Rule::PostDecision, format!("the reward is {other:?} at {when}")),
+        }
+        let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        if again != first || bits(&same) != bits(&observation) {
+            report.add(Rule::PostDecision, format!("asked again, it differs, at {when}"));
+        }
+        if !space.contains(&observation) {
+            report.add(Rule::PostDecision, format!("{observation:?} is not in {space}, at {when}"));
+        }
+        if postcard::to_allocvec(&run.environment) != before {
+            report.add(Rule::PostDecision, format!("it has changed the environment, at {when}"));
+        }
+        if run.act(actions.row(t)).is_err() {
+            return;
+        }
     }
 }
 

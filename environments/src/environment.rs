@@ -3,8 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Action, Error, Space, hills::NormalActions, picture::Picture, random::Stream, submodular::Submodular,
-    tabular::Tabular,
+    Action, Error, PostDecision, Space, hills::NormalActions, picture::Picture, random::Stream,
+    submodular::Submodular, tabular::Tabular,
 };
 
 /// A sequential decision problem that an agent acts in.
@@ -111,6 +111,11 @@ pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The environment as one whose expectations over normally distributed actions are known; `None`
     /// where they are not.
     fn normal_actions(&self) -> Option<&dyn NormalActions> {
+        None
+    }
+
+    /// The environment as one whose steps have a known deterministic half; `None` where they have not.
+    fn post_decision(&self) -> Option<&dyn PostDecision> {
         None
     }
 }

@@ -50,6 +50,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Steps that have no known deterministic half.
+    #[error("the environment has no post-decision states")]
+    NoPostDecision,
     /// The simulation broke down.
     #[error("{environment} became unstable: {reason}")]
     Unstable {

@@ -13,6 +13,7 @@
 //! | `physics` (a feature, on by default) | robots on rapier: the Hopper and its kin |
 //! | [`submodular`] | exploration whose return is a submodular function of the states visited |
 //! | [`hills`] | states with a real action and closed forms, for policy-gradient theory |
+//! | [`operations`] | lot-sizing, inventory and energy storage, with post-decision states |
 //! | [`probe`] | five tiny problems with known values, for finding faults in learners |
 //! | [`wrappers`] | time limits, normalisation, rescaled and clipped actions, around any environment |
 //!
@@ -28,6 +29,7 @@ pub mod gym_rs;
 pub mod hills;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
+pub mod operations;
 pub mod parameters;
 #[cfg(feature = "physics")]
 pub mod physics;
@@ -41,11 +43,13 @@ pub mod wrappers;
 mod batch;
 mod environment;
 mod error;
+mod post_decision;
 mod space;
 mod statistics;
 
 pub use batch::{Batch, BatchedEnvironment, BatchedStep, Episode};
 pub use environment::{Environment, Outcome};
 pub use error::Error;
+pub use post_decision::PostDecision;
 pub use space::{Action, Actions, Space};
 pub use statistics::RunningStatistics;

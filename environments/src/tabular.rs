@@ -17,7 +17,9 @@ mod grid;
 mod grid_world;
 mod layered_random;
 mod layout;
+mod post_decision_mdp;
 mod river_swim;
+mod stochastic_frozen_lake;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,9 @@ pub use garnet::Garnet;
 pub use grid_world::GridWorld;
 pub use layered_random::LayeredRandom;
 pub use layout::{Cell, Layout};
+pub use post_decision_mdp::{Decision, PostDecisionMdp};
 pub use river_swim::RiverSwim;
+pub use stochastic_frozen_lake::StochasticFrozenLake;
 pub use tables::Transition;
 
 /// An environment whose exact tables are known.

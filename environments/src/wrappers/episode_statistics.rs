@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Episode, Error, Outcome, Space, hills::NormalActions, picture::Picture,
-    random::Stream, submodular::Submodular, tabular::Tabular,
+    Action, Environment, Episode, Error, Outcome, PostDecision, Space, hills::NormalActions,
+    picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
 };
 
 /// Keeps count of the episodes of an environment: how many, and what the last one brought.
@@ -92,6 +92,10 @@ impl<E: Environment> Environment for EpisodeStatistics<E> {
 
     fn normal_actions(&self) -> Option<&dyn NormalActions> {
         self.environment.normal_actions()
+    }
+
+    fn post_decision(&self) -> Option<&dyn PostDecision> {
+        self.environment.post_decision()
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Error, Outcome, Space, hills::NormalActions, parameters::require, picture::Picture,
-    random::Stream, submodular::Submodular, tabular::Tabular,
+    Action, Environment, Error, Outcome, PostDecision, Space, hills::NormalActions, parameters::require,
+    picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
 };
 
 /// Truncates an episode after a number of steps.
@@ -77,6 +77,10 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn normal_actions(&self) -> Option<&dyn NormalActions> {
         self.environment.normal_actions()
+    }
+
+    fn post_decision(&self) -> Option<&dyn PostDecision> {
+        self.environment.post_decision()
     }
 }
 
