@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Checkpoint, Error, Learner, Mode, Report,
     catalogue::Configuration,
-    on_policy::{ActorCritic, Settings},
+    on_policy::{ActorCritic, Settings, clipped_surrogate},
     optimisers::{Adam, AdamConfig, Schedule},
     policies::NetworkConfig,
     rollout::{Minibatch, MinibatchOrder, explained_variance, standardise},
-    tensor::{Device, Operations, Recording, Scalar, Vector, backward},
+    tensor::{Device, Operations, Recording, Scalar, backward},
     value_function::ValueClip,
 };
 
@@ -337,17 +337,6 @@ impl<D: Device> Loss<D> {
             estimated_kl: log_ratios.iter().map(|&x| f64::from(x.exp_m1() - x)).sum::<f64>() / count,
         })
     }
-}
-
-/// Mean of min(ρ Â, clip(ρ, 1 − ε, 1 + ε) Â), equation 7.
-fn clipped_surrogate<D: Device>(
-    ratio: Vector<D, Recording<D>>,
-    advantages: &Vector<D>,
-    clip_range: f64,
-) -> Scalar<D, Recording<D>> {
-    let plain = ratio.branch() * advantages.clone();
-    let clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range) * advantages.clone();
-    clipped.minimum(plain).mean_all()
 }
 
 #[cfg(test)]

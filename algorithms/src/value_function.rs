@@ -68,15 +68,38 @@ impl<D: Device> ValueFunction<D> {
     /// # Errors
     /// [`Error::Device`] when the device's memory is exhausted.
     pub fn new(device: &D, observations: &Space, config: &NetworkConfig, seed: Seed) -> Result<Self, Error> {
-        let mut stream = seed.stream("value initialisation");
+        Self::named("value", device, observations, config, seed)
+    }
+
+    /// The same under another name, which is that of its parameters and, with `initialisation` after
+    /// it, of its stream: for a learner with several.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn named(
+        name: &str,
+        device: &D,
+        observations: &Space,
+        config: &NetworkConfig,
+        seed: Seed,
+    ) -> Result<Self, Error> {
+        let mut stream = seed.stream(&format!("{name} initialisation"));
         let config = config.stack(1.0);
-        let network = DenseStack::new(device, "value", observations.features(), 1, &config, &mut stream)?;
+        let network = DenseStack::new(device, name, observations.features(), 1, &config, &mut stream)?;
         Ok(ValueFunction { network, minibatch: Minibatch::default() })
     }
 
     /// The value of every row of `observations` (rows × features), from host to host.
     pub fn infer(&self, observations: &[f32], values: &mut [f32]) {
         self.network.infer(observations, values);
+    }
+
+    /// The values of `observations` (rows × features), recorded on a new tape: the start of a loss.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn record(&self, observations: Matrix<D>) -> Result<Vector<D, Recording<D>>, Error> {
+        Ok(self.network.record(observations)?.only_column())
     }
 
     /// The mean squared error of the values of `observations` (rows × features), recorded: the
@@ -91,7 +114,7 @@ impl<D: Device> ValueFunction<D> {
         old_values: &Vector<D>,
         clip: Option<ValueClip>,
     ) -> Result<Scalar<D, Recording<D>>, Error> {
-        let values = self.network.record(observations)?.only_column();
+        let values = self.record(observations)?;
         let clipped = |values: Vector<D, Recording<D>>, range: f64| {
             (values - old_values.clone()).clamp(-range, range) + old_values.clone()
         };

@@ -16,6 +16,7 @@
 //! | [`mixture`] | mixtures of two policies, by step and by episode |
 //! | [`constrained`] | the best policy under constraints, by linear programs |
 //! | [`confidence`] | confidence widths of counted transitions |
+//! | [`post_decision`] | values of post-decision states, and planning with them |
 //! | [`regularised`] | the same with an entropy bonus |
 //! | [`gradient`] | policy gradient, Fisher information and natural gradient of a softmax policy |
 //! | [`normal_actions`] | the same for Gaussian policies, where expectations are known in closed form |
@@ -33,6 +34,7 @@ pub mod normal_actions;
 pub mod occupancy;
 pub mod planning;
 pub mod policy;
+pub mod post_decision;
 pub mod rate;
 pub mod regret;
 pub mod regularised;

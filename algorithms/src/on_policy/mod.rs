@@ -13,7 +13,7 @@ use crate::{
     Checkpoint, Error, Mode,
     policies::{Distribution, NetworkConfig, Policy},
     rollout::{Collector, Normalisation, Rollout},
-    tensor::{Device, Matrix, Operations, Tape, Vector},
+    tensor::{Device, Matrix, Operations, Recording, Scalar, Tape, Vector},
     value_function::ValueFunction,
 };
 
@@ -215,6 +215,17 @@ impl<D: Device> ActorCritic<D> {
         self.policy.load(checkpoint)?;
         self.value.load(checkpoint)
     }
+}
+
+/// Mean of min(ρ Â, clip(ρ, 1 − ε, 1 + ε) Â) (Schulman et al. 2017, arXiv 1707.06347, equation 7).
+pub(crate) fn clipped_surrogate<D: Device>(
+    ratio: Vector<D, Recording<D>>,
+    advantages: &Vector<D>,
+    clip_range: f64,
+) -> Scalar<D, Recording<D>> {
+    let plain = ratio.branch() * advantages.clone();
+    let clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range) * advantages.clone();
+    clipped.minimum(plain).mean_all()
 }
 
 #[cfg(test)]

@@ -30,6 +30,23 @@ impl<D: Device, T: Tape<D>> Categorical<D, T> {
         })
     }
 
+    /// log π(a) of each part of one-hot coded actions: parts of (rows).
+    pub(super) fn part_log_probs(self, actions: &Matrix<D>) -> Vec<Vector<D, T>> {
+        if self.sizes.len() == 1 {
+            return vec![self.log_prob(actions)];
+        }
+        let branch = self.logits.branch();
+        let mut tape = Some(self.logits);
+        parts(&self.sizes)
+            .map(|part| {
+                // The first part carries the tape of the logits.
+                let logits = tape.take().unwrap_or_else(|| branch.branch());
+                let log_p = logits.columns(part.clone()).log_softmax_columns();
+                (log_p * actions.clone().columns(part)).sum_columns()
+            })
+            .collect()
+    }
+
     /// −Σ p log p: (rows).
     pub(super) fn entropy(self) -> Vector<D, T> {
         self.fold(std::ops::Add::add, |log_p, _| (log_p.branch().exp() * log_p).sum_columns().negate())

@@ -53,6 +53,15 @@ impl<D: Device, T: Tape<D>> Distribution<D, T> {
         }
     }
 
+    /// The log-probability of each part of one action per row: of every discrete number of a
+    /// multi-discrete action, else of the whole action. Their sum is [`log_prob`](Self::log_prob).
+    pub fn part_log_probs(self, actions: &Matrix<D>) -> Vec<Vector<D, T>> {
+        match self {
+            Of::Categorical(p) => p.part_log_probs(actions),
+            Of::DiagonalGaussian(p) => vec![p.log_prob(actions)],
+        }
+    }
+
     /// Shannon's entropy; for densities the differential one, which may be negative.
     pub fn entropy(self) -> Vector<D, T> {
         match self {

@@ -40,6 +40,29 @@ pub fn generalised_advantages(
     }
 }
 
+/// The discounted sums of rewards to the end of each episode, or to the end of the data or an
+/// interruption, after which nothing is counted:
+///
+/// R_t = r_t + γ R_{t+1}.
+///
+/// The slices are in time-major order, as in [`generalised_advantages`].
+///
+/// # Panics
+/// When `sums` has another length than `rewards`.
+pub fn discounted_sums(
+    rewards: &[f32],
+    done: impl Fn(usize) -> bool,
+    copies: usize,
+    discount: f64,
+    sums: &mut [f32],
+) {
+    assert_eq!(rewards.len(), sums.len(), "rewards and their sums");
+    for i in (0..rewards.len()).rev() {
+        let goes_on = !done(i) && i + copies < rewards.len();
+        sums[i] = rewards[i] + if goes_on { discount as f32 * sums[i + copies] } else { 0.0 };
+    }
+}
+
 /// What advantages are computed from; see [`generalised_advantages`].
 #[derive(Clone, Copy, Debug)]
 pub struct Steps<'a> {
@@ -226,6 +249,15 @@ mod tests {
             prop_assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-3);
             prop_assert_eq!(order(&values), before);
         }
+    }
+
+    #[test]
+    fn discounted_sums_are_those_done_by_hand_and_stop_where_an_episode_does() {
+        // Two copies; the first ends after its second step.
+        let rewards = [1.0, 10.0, 2.0, 20.0, 4.0, 40.0];
+        let mut sums = [f32::NAN; 6];
+        discounted_sums(&rewards, |i| i == 2, 2, 0.5, &mut sums);
+        assert_eq!(sums, [1.0 + 0.5 * 2.0, 10.0 + 0.5 * 40.0, 2.0, 20.0 + 0.5 * 40.0, 4.0, 40.0]);
     }
 
     #[test]

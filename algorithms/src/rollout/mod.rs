@@ -12,7 +12,7 @@ mod normalisation;
 #[cfg(test)]
 mod tests;
 
-pub use advantage::{Steps, explained_variance, generalised_advantages, standardise};
+pub use advantage::{Steps, discounted_sums, explained_variance, generalised_advantages, standardise};
 pub use minibatch::{Minibatch, MinibatchOrder};
 pub use normalisation::Normalisation;
 
@@ -38,6 +38,12 @@ pub struct Rollout {
     pub log_probs: Vec<f32>,
     /// The rewards (scaled, if anything is).
     pub rewards: Vec<f32>,
+    /// The observations of the post-decision states, as a critic sees them. Shape: rows × post-decision
+    /// features; empty where nobody [asked](Self::with_post_decisions) for them.
+    pub post_observations: Vec<f32>,
+    /// The rewards of the steps' deterministic halves (scaled, if anything is); empty where nobody asked
+    /// for them.
+    pub post_rewards: Vec<f32>,
     /// Which steps ended an episode by the task's own rules.
     pub terminated: Vec<bool>,
     /// Which steps were an episode's last because it was cut off.
@@ -74,6 +80,8 @@ impl Rollout {
             actions: vec![0.0; rows * environment.action_space().features()],
             log_probs: vec![0.0; rows],
             rewards: vec![0.0; rows],
+            post_observations: Vec::new(),
+            post_rewards: Vec::new(),
             terminated: vec![false; rows],
             truncated: vec![false; rows],
             last_observations: vec![0.0; copies * features],
@@ -85,6 +93,13 @@ impl Rollout {
             returns: vec![0.0; rows],
             episodes: Vec::new(),
         }
+    }
+
+    /// The same with room for post-decision states of so many features, which are then collected too.
+    pub fn with_post_decisions(mut self, features: usize) -> Self {
+        self.post_observations = vec![0.0; self.len() * features];
+        self.post_rewards = vec![0.0; self.len()];
+        self
     }
 
     /// How many numbers an observation has.
@@ -223,14 +238,25 @@ impl Collector {
                 environment.action_space().encode_action(actions.row(copy), row);
             }
 
+            let decided = !rollout.post_rewards.is_empty();
+            if decided {
+                let post_features = rollout.post_observations.len() / rollout.post_rewards.len();
+                let observations =
+                    &mut rollout.post_observations[start * post_features..][..copies * post_features];
+                environment.decide(actions, observations, &mut rollout.post_rewards[rows.clone()])?;
+                state.normalisation.observe_post(observations);
+                state.normalisation.normalise_post(observations);
+            }
             environment.step(actions, step)?;
 
             state.normalisation.observe(&step.observations);
             state.observations.copy_from_slice(&step.observations);
             state.normalisation.normalise(&mut state.observations);
-            state
-                .normalisation
-                .scale_rewards(&mut step.rewards, |copy| step.terminated[copy] || step.truncated[copy]);
+            let done = |copy: usize| step.terminated[copy] || step.truncated[copy];
+            let scale = state.normalisation.scale_rewards(&mut step.rewards, done);
+            if decided {
+                rollout.post_rewards[rows.clone()].iter_mut().for_each(|reward| *reward *= scale);
+            }
             rollout.rewards[rows.clone()].copy_from_slice(&step.rewards);
             rollout.terminated[rows.clone()].copy_from_slice(&step.terminated);
             rollout.truncated[rows].copy_from_slice(&step.truncated);

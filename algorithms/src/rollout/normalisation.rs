@@ -13,6 +13,7 @@ const CLIP: f32 = 10.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalisation {
     observations: Option<RunningStatistics>,
+    post_observations: Option<RunningStatistics>,
     rewards: Option<RewardNormalisation>,
 }
 
@@ -31,6 +32,7 @@ impl Normalisation {
     pub fn new(observations: bool, rewards: bool, features: usize, copies: usize, discount: f64) -> Self {
         Normalisation {
             observations: observations.then(|| RunningStatistics::new(features)),
+            post_observations: None,
             rewards: rewards.then(|| RewardNormalisation {
                 discount,
                 returns: vec![0.0; copies],
@@ -39,9 +41,18 @@ impl Normalisation {
         }
     }
 
+    /// The same for post-decision observations of so many features too, where observations are
+    /// normalised.
+    pub fn with_post_decisions(mut self, features: usize) -> Self {
+        self.post_observations = self.observations.as_ref().map(|_| RunningStatistics::new(features));
+        self
+    }
+
     /// Whether the other one is for as many copies and features, and is on and off for the same.
     pub(super) fn has_form_of(&self, other: &Self) -> bool {
-        let observations = |n: &Self| n.observations.as_ref().map(RunningStatistics::width);
+        let observations = |n: &Self| {
+            [&n.observations, &n.post_observations].map(|x| x.as_ref().map(RunningStatistics::width))
+        };
         let rewards = |n: &Self| n.rewards.as_ref().map(|r| (r.returns.len(), r.statistics.width()));
         observations(self) == observations(other) && rewards(self) == rewards(other)
     }
@@ -61,11 +72,27 @@ impl Normalisation {
         }
     }
 
+    /// Takes new post-decision observations (rows × features) into their statistics.
+    pub fn observe_post(&mut self, observations: &[f32]) {
+        if let Some(statistics) = &mut self.post_observations {
+            statistics.update(observations);
+        }
+    }
+
+    /// Normalises post-decision observations as [`normalise`](Self::normalise) does others.
+    pub fn normalise_post(&self, observations: &mut [f32]) {
+        if let Some(statistics) = &self.post_observations {
+            statistics.normalise(observations, CLIP);
+        }
+    }
+
     /// Takes one step's rewards (one per copy) into the statistics and divides them by the running
     /// standard deviation of the discounted return, clipped to ± 10. The mean is not subtracted:
-    /// that would change the problem.
-    pub fn scale_rewards(&mut self, rewards: &mut [f32], done: impl Fn(usize) -> bool) {
-        let Some(RewardNormalisation { discount, returns, statistics }) = &mut self.rewards else { return };
+    /// that would change the problem. Returns the factor, 1 where rewards stay as they are.
+    pub fn scale_rewards(&mut self, rewards: &mut [f32], done: impl Fn(usize) -> bool) -> f32 {
+        let Some(RewardNormalisation { discount, returns, statistics }) = &mut self.rewards else {
+            return 1.0;
+        };
         for (sum, &reward) in returns.iter_mut().zip(rewards.iter()) {
             *sum = *discount * *sum + f64::from(reward);
             statistics.update(&[*sum as f32]);
@@ -77,5 +104,6 @@ impl Normalisation {
                 *sum = 0.0;
             }
         }
+        scale as f32
     }
 }
