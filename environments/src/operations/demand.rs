@@ -65,10 +65,10 @@ impl Demand {
         match *self {
             Demand::Binomial { trials, probability } => {
                 // One customer after the other: every step is a sum of positive numbers.
-                let mut p = vec![1.0];
-                for _ in 0..trials {
-                    p.push(0.0);
-                    for units in (0..p.len()).rev() {
+                let mut p = vec![0.0; trials as usize + 1];
+                p[0] = 1.0;
+                for customers in 1..p.len() {
+                    for units in (0..=customers).rev() {
                         let bought = if units > 0 { p[units - 1] * probability } else { 0.0 };
                         p[units] = p[units] * (1.0 - probability) + bought;
                     }

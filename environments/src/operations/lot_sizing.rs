@@ -90,7 +90,7 @@ impl LotSizing {
         require("drawn_periods", self.drawn_periods, self.drawn_periods <= 200, "0 to 200")?;
         let seed = Seed::new(self.seed);
         let instance = Instance { demand, capacity, ..Instance::draw(self.family, items, machines, seed) };
-        Ok(Plant::new(instance, self.observed_setups, self.drawn_periods)?)
+        Plant::new(instance, self.observed_setups, self.drawn_periods)
     }
 
     fn items_and_machines(&self) -> Result<(usize, usize), ParameterError> {

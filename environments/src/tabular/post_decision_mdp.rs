@@ -60,7 +60,7 @@ impl Halves {
     fn checked(mut self) -> Result<Self, Error> {
         let Halves { states, actions, .. } = self;
         self.random = self.random.checked()?;
-        let posts = self.random.states.checked_sub(states).unwrap_or_default();
+        let posts = self.random.states.saturating_sub(states);
         let rows = states.checked_mul(actions);
         if states == 0 || actions == 0 || posts == 0 || rows != Some(self.decisions.len()) {
             return invalid(format!(
