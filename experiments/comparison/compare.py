@@ -31,6 +31,8 @@ WORKLOADS = {
     "sac-pendulum-64": ("updates", ["stable-baselines3"]),
     "td3-pendulum-256": ("updates", ["stable-baselines3", "cleanrl"]),
     "td3-pendulum-64": ("updates", ["stable-baselines3"]),
+    "policy-gradient-64": ("gradients", ["pytorch"]),
+    "hessian-product-64": ("products", ["pytorch"]),
     "cartpole-step": ("steps", ["gymnasium", "gymnasium-vector"]),
     "hopper-step": ("steps", ["gymnasium", "mujoco"]),
 }

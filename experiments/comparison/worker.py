@@ -32,6 +32,7 @@ ROBOTS = {
     "ant-step": ("Ant-v5", 165),
 }
 TIME_LIMIT = 1_000  # of their episodes
+TRAJECTORY = 200  # steps, of which derivatives are taken
 EPOCHS = 1_000  # over a batch of one minibatch, where only updates are measured
 
 
@@ -149,12 +150,52 @@ def cleanrl(workload, seconds, checkout):
     return clock.result
 
 
+def derivatives(workload, seconds):
+    """Over one trajectory with coefficients c, the gradient of sum c log pi, or the product of the Hessian
+    estimate with a vector, which comes with it, by differentiating twice in reverse. (Forward over
+    reverse, with torch.func, takes twice as long at this size.)"""
+    import torch
+    from torch import nn
+    from torch.autograd import grad
+
+    torch.manual_seed(0)
+    policy = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 2))
+    parameters = list(policy.parameters())
+    direction = [torch.randn_like(parameter) for parameter in parameters]
+    observations, coefficients = torch.randn(TRAJECTORY, 4), torch.rand(TRAJECTORY)
+    actions = torch.randint(2, (TRAJECTORY, 1))
+
+    def log_probs():
+        return torch.log_softmax(policy(observations), 1).gather(1, actions).squeeze(1)
+
+    def gradient():
+        return grad((coefficients * log_probs()).sum(), parameters)
+
+    def product():
+        of_steps = log_probs()
+        score = grad(of_steps.sum(), parameters, retain_graph=True)
+        slope = sum((s * v).sum() for s, v in zip(score, direction))
+        first = grad((coefficients * of_steps).sum(), parameters, create_graph=True)
+        second = grad(first, parameters, grad_outputs=direction)
+        return [slope * g.detach() + h for g, h in zip(first, second)]
+
+    calculate = {"policy-gradient-64": gradient, "hessian-product-64": product}[workload]
+    clock = Clock(10, 50, seconds)
+    with contextlib.suppress(Finished):
+        while True:
+            clock.tick()
+            calculate()
+    return clock.result
+
+
 def pytorch(workload, seconds):
-    """PPO's update of one minibatch written directly in PyTorch: nothing but the update."""
+    """PPO's update of one minibatch written directly in PyTorch: nothing but the update; or
+    derivatives of a policy."""
     import torch
     from torch import nn
 
-    assert workload == "ppo-update"
+    if workload != "ppo-update":
+        return derivatives(workload, seconds)
     torch.manual_seed(0)
 
     def network(outputs):

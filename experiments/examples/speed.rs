@@ -7,8 +7,14 @@
 
 use std::{error::Error, process::ExitCode, time::Instant};
 
-use assay_algorithms::catalogue::{self, DeviceKind};
+use assay_algorithms::{
+    catalogue::{self, DeviceKind},
+    policies::NetworkConfig,
+    tensor::Cpu,
+    trajectory_gradient::{BaselineForm, Estimator, PolicyConfig, PolicyForm, Trajectory},
+};
 use assay_environments::{Actions, BatchedStep, catalogue as environments, parameters, random::Seed};
+use rand::Rng;
 use toml::Table;
 
 /// Learning, measured in environment steps or in gradient steps.
@@ -72,6 +78,9 @@ const fn robot(name: &'static str, environment: &'static str) -> Stepping {
     Stepping { name, environment, copies: 1, actions: 1000 }
 }
 
+/// Derivatives over one trajectory, by a policy with two hidden layers of 64, measured in derivatives.
+const DERIVATIVES: [&str; 2] = ["policy-gradient-64", "hessian-product-64"];
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -90,8 +99,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     let seconds: f64 = seconds.parse()?;
     let (count, time) = if let Some(workload) = STEPPING.iter().find(|w| w.name == name) {
         step(workload, seconds)?
+    } else if DERIVATIVES.contains(&name.as_str()) {
+        differentiate(name == DERIVATIVES[1], seconds)?
     } else {
-        let known = || WORKLOADS.iter().map(|w| w.name).chain(STEPPING.iter().map(|w| w.name));
+        let learning = WORKLOADS.iter().map(|w| w.name);
+        let known = || learning.clone().chain(STEPPING.iter().map(|w| w.name)).chain(DERIVATIVES);
         let workload = WORKLOADS.iter().find(|w| w.name == name);
         learn(workload.ok_or_else(|| parameters::unknown("workload", name, known()))?, seconds)?
     };
@@ -157,6 +169,46 @@ fn step(workload: &Stepping, seconds: f64) -> Result<(f64, Elapsed), Box<dyn Err
     }
     let elapsed = start.elapsed();
     Ok(((rounds * actions.len() * copies) as f64, elapsed))
+}
+
+/// Policy gradients, or Hessian-vector products, for at least so many seconds.
+fn differentiate(twice: bool, seconds: f64) -> Result<(f64, Elapsed), Box<dyn Error>> {
+    const STEPS: usize = 200;
+    const ROUND: usize = 10;
+    let seed = Seed::new(0);
+    let environment = environments::make("CartPole-v1", &Table::new(), 1, seed)?;
+    let network = NetworkConfig { hidden: vec![64, 64], ..NetworkConfig::default() };
+    let config = PolicyConfig { form: PolicyForm::Network, network, ..PolicyConfig::default() };
+    let mut policy = config.policy(environment.as_ref(), seed, Cpu::default())?;
+    let mut rng = seed.stream("trajectory");
+    let mut trajectory = Trajectory::default();
+    for _ in 0..STEPS {
+        trajectory.observations.extend((0..4).map(|_| rng.random_range(-1.0_f32..1.0)));
+        let right = rng.random::<bool>();
+        trajectory.actions.extend(if right { [0.0, 1.0] } else { [1.0, 0.0] });
+        trajectory.rewards.push(1.0);
+    }
+    let batch = [trajectory];
+    let mut estimator = Estimator::new(0.99, BaselineForm::None);
+    let direction: Vec<f64> = (0..policy.dimension()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let mut result = vec![0.0; direction.len()];
+    let mut round = || {
+        for _ in 0..ROUND {
+            if twice {
+                estimator.hessian_product(&mut *policy, &batch, &direction, &mut result);
+            } else {
+                estimator.gradient(&mut *policy, &batch, &mut result);
+            }
+        }
+    };
+    round(); // the warm-up
+    let (mut rounds, start) = (0, Start::now());
+    while start.0.elapsed().as_secs_f64() < seconds {
+        round();
+        rounds += 1;
+    }
+    let elapsed = start.elapsed();
+    Ok(((rounds * ROUND) as f64, elapsed))
 }
 
 /// The processor time of this process so far, in seconds to a hundredth; 0 where the system does
