@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Actions, Environment, Error, Outcome, Space,
+    Action, Actions, Environment, Error, Outcome, PhysicalParameters, Space, VectorReward,
     error::check_length,
     hills::NormalActions,
     parameters::require,
@@ -94,6 +94,11 @@ pub trait BatchedEnvironment: Send {
     fn replicate(&self, copies: usize, seed: Seed) -> Box<dyn BatchedEnvironment>;
     /// The state of one copy as a picture.
     fn draw(&self, copy: usize) -> Option<Picture>;
+    /// The rewards of the several objectives in a copy's last step; `None` where there is only one.
+    fn vector_reward(&self, copy: usize) -> Option<&dyn VectorReward>;
+    /// The physical parameters of a copy, for changing them from its next reset on; `None` where they
+    /// are fixed.
+    fn physics(&mut self, copy: usize) -> Option<&mut dyn PhysicalParameters>;
     /// The environment as one whose exact tables are known; `None` where they are not.
     fn tabular(&self) -> Option<&dyn Tabular>;
     /// The environment as one whose reward is the gain of a known set function; `None` where it is not.
@@ -402,6 +407,14 @@ impl<E: Environment> BatchedEnvironment for Batch<E> {
 
     fn draw(&self, copy: usize) -> Option<Picture> {
         self.copies.get(copy).and_then(|copy| copy.environment.draw())
+    }
+
+    fn vector_reward(&self, copy: usize) -> Option<&dyn VectorReward> {
+        self.copies.get(copy)?.environment.vector_reward()
+    }
+
+    fn physics(&mut self, copy: usize) -> Option<&mut dyn PhysicalParameters> {
+        self.copies.get_mut(copy)?.environment.physics()
     }
 
     fn tabular(&self) -> Option<&dyn Tabular> {

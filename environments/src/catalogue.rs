@@ -118,10 +118,44 @@ fn classic_entries() -> Vec<Entry> {
 /// Robots; their batches step on several threads.
 #[cfg(feature = "physics")]
 fn physics_entries() -> Vec<Entry> {
-    use crate::physics::{RobotEnvironment, robots::hopper};
-    vec![robot("RapierHopper", "hop forwards on one leg without falling", 1000, |_: &Nothing| {
-        RobotEnvironment::new(hopper::robot(), hopper::task())
-    })]
+    use crate::physics::{Physique, RobotEnvironment, robots::*};
+    vec![
+        robot("RapierInvertedPendulum", "keep a pole on a cart upright", 1000, |p: &Physique| {
+            RobotEnvironment::new(inverted_pendulum::robot(), inverted_pendulum::task())?.with_physique(p)
+        }),
+        robot("RapierInvertedDoublePendulum", "keep a pole on a pole on a cart upright", 1000, {
+            |p: &Physique| {
+                let robot = inverted_double_pendulum::robot();
+                RobotEnvironment::new(robot, inverted_double_pendulum::task())?.with_physique(p)
+            }
+        }),
+        robot("RapierReacher", "touch a target with an arm of two links", 50, |p: &Physique| {
+            RobotEnvironment::new(reacher::robot(), reacher::task())?.with_physique(p)
+        }),
+        robot("RapierSwimmer", "swim forwards with three links", 1000, |p: &Physique| {
+            RobotEnvironment::new(swimmer::robot(), swimmer::task())?.with_physique(p)
+        }),
+        robot("RapierHopper", "hop forwards on one leg without falling", 1000, |p: &Physique| {
+            RobotEnvironment::new(hopper::robot(), hopper::task())?.with_physique(p)
+        }),
+        robot("RapierHalfCheetah", "run forwards on two legs with knees", 1000, |p: &Physique| {
+            RobotEnvironment::new(half_cheetah::robot(), half_cheetah::task())?.with_physique(p)
+        }),
+        robot("RapierWalker2d", "walk forwards on two legs without falling", 1000, |p: &Physique| {
+            RobotEnvironment::new(walker2d::robot(), walker2d::task())?.with_physique(p)
+        }),
+        robot("RapierAnt", "walk forwards on four legs without turning over", 1000, |p: &Physique| {
+            RobotEnvironment::new(ant::robot(), ant::task())?.with_physique(p)
+        }),
+        robot("RapierPointMaze", "push a ball through a maze", 300, |p: &MazeParameters| {
+            let task = p.apply(point::task(p.layout, p.reward));
+            RobotEnvironment::new(point::robot(p.layout), task)?.with_physique(&p.physique())
+        }),
+        robot("RapierAntMaze", "walk through a maze on four legs", 700, |p: &MazeParameters| {
+            let task = p.apply(ant::maze_task(p.layout, p.reward));
+            RobotEnvironment::new(ant::robot_in_maze(p.layout), task)?.with_physique(&p.physique())
+        }),
+    ]
 }
 
 fn tabular_entries() -> Vec<Entry> {
@@ -440,6 +474,44 @@ impl Default for PendulumGravity {
 #[serde(default, deny_unknown_fields)]
 struct ProbeActions {
     actions: ActionForm,
+}
+
+/// A maze, its reward, and who is in it.
+#[cfg(feature = "physics")]
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct MazeParameters {
+    layout: crate::physics::Layout,
+    reward: crate::physics::Nearness,
+    continuing: bool,
+    new_goals: bool,
+    physical: std::collections::BTreeMap<String, f64>,
+    hidden: std::collections::BTreeMap<String, [f64; 2]>,
+}
+
+#[cfg(feature = "physics")]
+impl Default for MazeParameters {
+    fn default() -> Self {
+        MazeParameters {
+            layout: Default::default(),
+            reward: Default::default(),
+            continuing: true,
+            new_goals: false,
+            physical: Default::default(),
+            hidden: Default::default(),
+        }
+    }
+}
+
+#[cfg(feature = "physics")]
+impl MazeParameters {
+    fn apply(&self, task: crate::physics::MazeTask) -> crate::physics::MazeTask {
+        crate::physics::MazeTask { continuing: self.continuing, new_goals: self.new_goals, ..task }
+    }
+
+    fn physique(&self) -> crate::physics::Physique {
+        crate::physics::Physique { physical: self.physical.clone(), hidden: self.hidden.clone() }
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Action, Error, PostDecision, Space, hills::NormalActions, picture::Picture, random::Stream,
-    submodular::Submodular, tabular::Tabular,
+    Action, Error, PhysicalParameters, PostDecision, Space, VectorReward, hills::NormalActions,
+    picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
 };
 
 /// A sequential decision problem that an agent acts in.
@@ -95,6 +95,16 @@ pub trait Environment: Clone + Serialize + DeserializeOwned + Send + Sync + 'sta
 
     /// The current state as a picture; `None` where there is nothing to draw.
     fn draw(&self) -> Option<Picture> {
+        None
+    }
+
+    /// The rewards of several objectives; `None` where there is only one.
+    fn vector_reward(&self) -> Option<&dyn VectorReward> {
+        None
+    }
+
+    /// The physical parameters, for changing them; `None` where they are fixed.
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
         None
     }
 

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`classic`] | CartPole, MountainCar, MountainCarContinuous, Pendulum, Acrobot |
 //! | [`tabular`] | finite decision processes with their exact tables |
-//! | `physics` (a feature, on by default) | robots on rapier: the Hopper and its kin |
+//! | `physics` (a feature, on by default) | robots on rapier: Gymnasium's MuJoCo robots and D4RL's mazes |
 //! | [`submodular`] | exploration whose return is a submodular function of the states visited |
 //! | [`hills`] | states with a real action and closed forms, for policy-gradient theory |
 //! | [`operations`] | lot-sizing, inventory and energy storage, with post-decision states |
@@ -43,13 +43,17 @@ pub mod wrappers;
 mod batch;
 mod environment;
 mod error;
+pub mod physical_parameters;
 mod post_decision;
 mod space;
 mod statistics;
+mod vector_reward;
 
 pub use batch::{Batch, BatchedEnvironment, BatchedStep, Episode};
 pub use environment::{Environment, Outcome};
 pub use error::Error;
+pub use physical_parameters::{PhysicalParameter, PhysicalParameters};
 pub use post_decision::PostDecision;
 pub use space::{Action, Actions, Space};
 pub use statistics::RunningStatistics;
+pub use vector_reward::VectorReward;

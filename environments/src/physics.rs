@@ -15,16 +15,26 @@
 //! ```
 //!
 //! Adding a robot is one file of numbers in [`robots`].
+//!
+#![doc = include_str!("../docs/robots.md")]
+#![doc = include_str!("../docs/robots_measured.md")]
 
 pub mod robots;
 
+mod alterations;
+mod balance;
 mod drawing;
 mod environment;
 mod locomotion;
+mod maze;
+mod reach;
 mod robot;
 mod world;
 
-pub use environment::{RobotEnvironment, Task};
-pub use locomotion::{Health, Locomotion, Noise};
-pub use robot::{Axle, Fluid, Joint, Link, Motor, Part, Robot, Shape, Surface, Vector3};
+pub use balance::{Balance, DoubleBalance};
+pub use environment::{Physique, RobotEnvironment, Task};
+pub use locomotion::{Contacts, Health, Locomotion, Noise, Objectives};
+pub use maze::{Layout, Maze, MazeTask, Nearness};
+pub use reach::Reach;
+pub use robot::{Axle, Block, Fluid, Joint, Link, Motor, Part, Robot, Shape, Surface, Vector3};
 pub use world::World;

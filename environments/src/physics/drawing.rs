@@ -5,13 +5,13 @@
 
 use super::{
     World,
-    robot::{Joint, Robot, Shape, Vector3},
+    robot::{Block, Joint, Robot, Shape, Vector3},
 };
 use crate::picture::{Colour, Picture, Point, Style};
 
-/// Width and height of what is shown, in m.
-const WIDTH: f64 = 4.0;
-const HEIGHT: f64 = 2.4;
+/// Width of what is shown at most, in m, and its height as a share of the width.
+const WIDEST: f64 = 4.0;
+const HEIGHT: f64 = 0.6;
 
 /// Where one looks from: the directions that point right, up and towards the eye.
 struct View {
@@ -33,9 +33,12 @@ impl View {
     }
 
     fn of(robot: &Robot) -> View {
+        if !robot.blocks.is_empty() {
+            return View::TOP;
+        }
         match robot.links[0].joint {
             Joint::Free => View::raised(),
-            Joint::Flat { .. } => View::TOP,
+            Joint::Flat { .. } | Joint::Gliding { .. } => View::TOP,
             _ => View::SIDE,
         }
     }
@@ -64,7 +67,7 @@ pub(super) fn draw(robot: &Robot, world: &World) -> Picture {
     for (i, link) in robot.links.iter().enumerate() {
         if let Joint::Hinge(axle) = &link.joint {
             let at = view.project(world.point(i, axle.anchor));
-            picture.circle(at, 0.015, Style::fill(Colour::DARK_GREY));
+            picture.circle(at, 0.004 * picture.width(), Style::fill(Colour::DARK_GREY));
         }
     }
     picture
@@ -75,15 +78,20 @@ const COLOURS: [Colour; 4] = [Colour::BLUE, Colour::VERMILION, Colour::ORANGE, C
 
 /// An empty picture around `centre` with the floor and a mark on it at every metre.
 fn frame(robot: &Robot, view: &View, centre: Vector3) -> Picture {
+    if !robot.blocks.is_empty() {
+        return walls(&robot.blocks);
+    }
     let [x, y] = view.project(centre);
-    let bottom = if robot.floor.is_some() && view.up[1] == 0.0 { -0.3 } else { y - HEIGHT / 2.0 };
-    let mut picture = Picture::new([x - WIDTH / 2.0, bottom], [x + WIDTH / 2.0, bottom + HEIGHT]);
-    let grey = Style::line(Colour::GREY, 0.01);
+    let width = (3.0 * reach(robot)).min(WIDEST);
+    let height = HEIGHT * width;
+    let bottom = if robot.floor.is_some() && view.up[1] == 0.0 { -0.3 } else { y - height / 2.0 };
+    let mut picture = Picture::new([x - width / 2.0, bottom], [x + width / 2.0, bottom + height]);
+    let grey = Style::line(Colour::GREY, 0.0025 * width);
     if robot.floor.is_some() && view.up[1] == 0.0 {
         picture.rectangle([picture.low[0], bottom], [picture.high[0], 0.0], Style::fill(Colour::LIGHT_GREY));
         picture.line([[picture.low[0], 0.0], [picture.high[0], 0.0]], grey);
     }
-    for metre in (x - WIDTH) as i64..=(x + WIDTH) as i64 {
+    for metre in (x - width) as i64..=(x + width) as i64 {
         let metre = metre as f64;
         if view.up[1] == 0.0 {
             picture.line([[metre, 0.0], [metre, -0.05]], grey);
@@ -98,6 +106,41 @@ fn frame(robot: &Robot, view: &View, centre: Vector3) -> Picture {
             picture.line([[picture.low[0], row], [picture.high[0], row]], grey);
             row += spacing;
         }
+    }
+    picture
+}
+
+/// How far any point can be from the origin of the first link, in m.
+fn reach(robot: &Robot) -> f64 {
+    let length = |v: Vector3| dot(v, v).sqrt();
+    let mut origins: Vec<f64> = Vec::with_capacity(robot.links.len());
+    let mut farthest = 0.0_f64;
+    for link in &robot.links {
+        let origin = link.parent.map_or(0.0, |parent| origins[parent] + length(link.offset));
+        origins.push(origin);
+        for part in &link.parts {
+            let extent = match part.shape {
+                Shape::Capsule { from, to, radius } => length(from).max(length(to)) + radius,
+                Shape::Sphere { centre, radius } => length(centre) + radius,
+            };
+            farthest = farthest.max(origin + extent);
+        }
+    }
+    farthest
+}
+
+/// Blocks from above, all of them.
+pub(super) fn walls(blocks: &[Block]) -> Picture {
+    let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+    for block in blocks {
+        for i in 0..2 {
+            low[i] = low[i].min(block.centre[i] - block.half[i]);
+            high[i] = high[i].max(block.centre[i] + block.half[i]);
+        }
+    }
+    let mut picture = Picture::new(low, high);
+    for Block { centre: [x, y, _], half: [width, depth, _], .. } in blocks {
+        picture.rectangle([x - width, y - depth], [x + width, y + depth], Style::fill(Colour::DARK_GREY));
     }
     picture
 }

@@ -22,8 +22,10 @@ pub struct Robot {
     pub links: Vec<Link>,
     /// The motors, in the order of the actions.
     pub motors: Vec<Motor>,
-    /// The floor at height zero; `None` where nothing can be touched.
+    /// The floor at height zero, if there is one.
     pub floor: Option<Surface>,
+    /// Walls and other blocks that do not move.
+    pub blocks: Vec<Block>,
     /// Acceleration of gravity, downwards, in m/s².
     pub gravity: f64,
     /// What the robot is surrounded by, where that slows it down.
@@ -32,6 +34,12 @@ pub struct Robot {
     pub time_step: f64,
     /// Steps of the simulation in one step of the environment.
     pub steps: usize,
+    /// Ranges of physical parameters by name, where they are not the usual multiples of the value
+    /// here; see [`PhysicalParameters`](crate::PhysicalParameters).
+    pub ranges: Vec<(String, [f64; 2])>,
+    /// The largest speed that any velocity has at the start of a control step; what is beyond is cut
+    /// off.
+    pub speed_limit: Option<f64>,
     /// Generalised positions at the start of an episode, before any noise; see [`Joint`].
     pub start: Vec<f64>,
 }
@@ -67,6 +75,11 @@ pub enum Joint {
         /// Inertia added to each of the three, in kg, kg and kg m².
         armature: f64,
     },
+    /// Moving in the plane z = 0 without turning: x and y.
+    Gliding {
+        /// Damping of both in N s/m.
+        damping: f64,
+    },
     /// Moving freely: x, y, z and a quaternion (w, x, y, z); the velocities are those of the
     /// origin (in the world's frame) and of the rotation (in the link's own frame).
     Free,
@@ -85,6 +98,7 @@ impl Joint {
     pub fn velocities(&self) -> usize {
         match self {
             Joint::Hinge(_) | Joint::Slide(_) => 1,
+            Joint::Gliding { .. } => 2,
             Joint::Upright | Joint::Flat { .. } => 3,
             Joint::Free => 6,
         }
@@ -108,15 +122,48 @@ pub struct Axle {
     pub stiffness: f64,
 }
 
+impl Default for Axle {
+    /// The y axis through the origin, endless, without inertia, damping or spring.
+    fn default() -> Self {
+        Axle {
+            anchor: [0.0; 3],
+            axis: [0.0, 1.0, 0.0],
+            range: None,
+            armature: 0.0,
+            damping: 0.0,
+            stiffness: 0.0,
+        }
+    }
+}
+
 /// A solid piece of a link.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
+    /// A name of its own, where its mass is a parameter apart from the rest of the link.
+    pub name: Option<String>,
     /// Its form and place in the link's frame.
     pub shape: Shape,
     /// Density in kg/m³.
     pub density: f64,
     /// What happens when it touches something; `None` where it passes through everything.
     pub surface: Option<Surface>,
+}
+
+impl Part {
+    /// A part without a name of its own.
+    pub fn new(shape: Shape, density: f64, surface: Option<Surface>) -> Self {
+        Part { name: None, shape, density, surface }
+    }
+
+    /// The part with a name of its own.
+    pub fn named(self, name: &str) -> Self {
+        Part { name: Some(name.into()), ..self }
+    }
+
+    /// Mass in kg.
+    pub fn mass(&self) -> f64 {
+        self.density * self.shape.volume()
+    }
 }
 
 /// The form of a part.
@@ -141,6 +188,11 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// A capsule around the line from `from` to `to`.
+    pub fn capsule(from: Vector3, to: Vector3, radius: f64) -> Self {
+        Shape::Capsule { from, to, radius }
+    }
+
     /// A capsule around `centre` in the plane y = 0, turned by `pitch` about the y axis from
     /// pointing upwards: MuJoCo's `pos`, `axisangle="0 1 0 pitch"` and `size="radius half_length"`.
     pub fn pitched_capsule(centre: Vector3, pitch: f64, radius: f64, half_length: f64) -> Self {
@@ -162,6 +214,17 @@ impl Shape {
     }
 }
 
+/// A box that does not move, with its sides along the axes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Block {
+    /// Its middle.
+    pub centre: Vector3,
+    /// Half its width, depth and height.
+    pub half: Vector3,
+    /// What happens when it is touched.
+    pub surface: Surface,
+}
+
 /// What a part or the floor does to what touches it.
 ///
 /// Two surfaces touch when the `touches` of one and the `touched_by` of the other share a bit,
@@ -175,6 +238,19 @@ pub struct Surface {
     pub touches: u32,
     /// What can touch it: `conaffinity`.
     pub touched_by: u32,
+}
+
+impl Surface {
+    /// What touches everything of its kind, and anything that others say it does: MuJoCo's default.
+    pub fn everything(friction: f64) -> Self {
+        Surface { friction, touches: 1, touched_by: 1 }
+    }
+
+    /// What touches only what [`everything`](Self::everything) describes, such as the floor, and not
+    /// its own kind.
+    pub fn others(friction: f64) -> Self {
+        Surface { friction, touches: 1, touched_by: 0 }
+    }
 }
 
 /// A motor that pushes along one degree of freedom of a link's joint.
@@ -234,8 +310,19 @@ impl Robot {
 }
 
 impl Link {
+    /// A link called `name` that hangs on the link `parent`, or on the world.
+    pub fn new(
+        name: &str,
+        parent: Option<usize>,
+        offset: Vector3,
+        joint: Joint,
+        parts: impl Into<Vec<Part>>,
+    ) -> Self {
+        Link { name: name.into(), parent, offset, joint, parts: parts.into() }
+    }
+
     /// Mass of all parts in kg.
     pub fn mass(&self) -> f64 {
-        self.parts.iter().map(|part| part.density * part.shape.volume()).sum()
+        self.parts.iter().map(Part::mass).sum()
     }
 }

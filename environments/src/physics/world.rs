@@ -103,6 +103,11 @@ impl World {
             let floor = ColliderBuilder::new(SharedShape::halfspace(Vector::Z));
             world.colliders.insert(touchable(floor, surface));
         }
+        for block in &robot.blocks {
+            let [x, y, z] = block.half.map(|half| half as Real);
+            let collider = ColliderBuilder::cuboid(x, y, z).translation(vector(block.centre));
+            world.colliders.insert(touchable(collider, block.surface));
+        }
         let root = world.bodies.insert(RigidBodyBuilder::fixed());
         for link in &robot.links {
             world.add_link(link, root);
@@ -153,11 +158,6 @@ impl World {
                 Joint::Hinge(axle) | Joint::Slide(axle) => {
                     multibody.armature_mut()[first] = axle.armature as Real;
                     multibody.damping_mut()[first] = axle.damping as Real;
-                    if axle.stiffness != 0.0
-                        && let Some(link) = multibody.link_mut(i + 1)
-                    {
-                        link.joint.set_spring(axes.ours[0], axle.stiffness as Real, 0.0);
-                    }
                 }
                 Joint::Upright => {
                     multibody.armature_mut()[first + 1] = SIDEWAYS_ARMATURE;
@@ -165,6 +165,9 @@ impl World {
                 }
                 Joint::Flat { armature } => {
                     (0..3).for_each(|k| multibody.armature_mut()[first + k] = *armature as Real);
+                }
+                Joint::Gliding { damping } => {
+                    (0..2).for_each(|k| multibody.damping_mut()[first + k] = *damping as Real);
                 }
                 Joint::Free => {
                     let rotation = rotation(&q[3..7]);
@@ -180,6 +183,20 @@ impl World {
         multibody.apply_displacements(&displacement);
         multibody.forward_kinematics(&self.bodies, false);
         multibody.update_rigid_bodies(&mut self.bodies, true);
+        for (i, &body) in self.links.iter().enumerate() {
+            let velocity = multibody.body_jacobian(i + 1) * multibody.generalized_velocity();
+            let part = |first: usize| Vector::new(velocity[first], velocity[first + 1], velocity[first + 2]);
+            self.bodies[body].set_linvel(part(0), false);
+            self.bodies[body].set_angvel(part(3), false);
+        }
+    }
+
+    /// The world as if the last control step had led to it from the generalised positions
+    /// `previous`. Errors when there are more or fewer than the robot has.
+    pub fn coming_from(mut self, previous: &[f64]) -> Result<Self, Error> {
+        check_length("generalised positions", previous.len(), self.positions.len())?;
+        self.previous_positions.copy_from_slice(previous);
+        Ok(self)
     }
 
     /// Advances by one control step under the motors' `actions`, one for each; those beyond a
@@ -188,6 +205,12 @@ impl World {
     /// Errors with the link and the step when the simulation breaks down; the world is of no more
     /// use then.
     pub fn step(&mut self, robot: &Robot, actions: &[f32]) -> Result<(), Error> {
+        if let Some(limit) = robot.speed_limit
+            && let Some(multibody) = multibody_mut(&mut self.multibody_joints, &self.links)
+        {
+            let limit = limit as Real;
+            multibody.generalized_velocity_mut().iter_mut().for_each(|v| *v = v.clamp(-limit, limit));
+        }
         for _ in 0..robot.steps {
             self.push(robot, actions);
             let Workspace { pipeline, impulse_joints, soft_bodies, ccd_solver } = &mut self.workspace;
@@ -216,7 +239,7 @@ impl World {
         self.check(robot)
     }
 
-    /// Applies the forces of motors and fluid for one step of the simulation.
+    /// Applies the forces of motors, springs and fluid for one step of the simulation.
     fn push(&mut self, robot: &Robot, actions: &[f32]) {
         for &link in &self.links {
             let body = &mut self.bodies[link];
@@ -226,40 +249,43 @@ impl World {
                 drag(body, fluid);
             }
         }
+        for (i, link) in robot.links.iter().enumerate() {
+            // As in MuJoCo's Euler steps: springs by the position now, damping by the velocity next.
+            if let Joint::Hinge(axle) | Joint::Slide(axle) = &link.joint
+                && axle.stiffness != 0.0
+                && let Some(multibody) = multibody(&self.multibody_joints, &self.links)
+                && let Some(state) = multibody.link(i + 1)
+            {
+                let position = f64::from(state.joint().coords()[Axes::of(&link.joint).ours[0]]);
+                self.drive(robot, i, 0, -axle.stiffness * position);
+            }
+        }
         for (motor, &action) in robot.motors.iter().zip(actions) {
-            let link = &robot.links[motor.link];
             let strength = motor.gear * f64::from(action).clamp(-motor.limit, motor.limit);
-            let parent = link.parent.map(|parent| self.links[parent]);
-            let turn = parent.map_or(Rotation::IDENTITY, |parent| *self.bodies[parent].rotation());
-            let body = self.links[motor.link];
-            let along = |axis: Vector3| turn * vector(axis).normalize() * strength as Real;
-            match &link.joint {
-                Joint::Hinge(axle) => {
-                    let torque = along(axle.axis);
-                    self.bodies[body].add_torque(torque, false);
-                    if let Some(parent) = parent {
-                        self.bodies[parent].add_torque(-torque, false);
-                    }
-                }
-                Joint::Slide(axle) => {
-                    let force = along(axle.axis);
-                    let point = *self.bodies[body].position() * vector(axle.anchor);
-                    self.bodies[body].add_force_at_point(force, point, false);
-                    if let Some(parent) = parent {
-                        self.bodies[parent].add_force_at_point(-force, point, false);
-                    }
-                }
-                Joint::Upright | Joint::Flat { .. } | Joint::Free => {
-                    let origin = self.bodies[body].position().translation;
-                    let axis = Axes::of(&link.joint).ours[motor.axis];
-                    let mut direction = [0.0; 3];
-                    direction[axis % 3] = 1.0;
-                    if axis < 3 {
-                        self.bodies[body].add_force_at_point(along(direction), origin, false);
-                    } else {
-                        self.bodies[body].add_torque(along(direction), false);
-                    }
-                }
+            self.drive(robot, motor.link, motor.axis, strength);
+        }
+    }
+
+    /// Adds a force or torque along one degree of freedom of a link's joint, and the opposite one on
+    /// its parent.
+    fn drive(&mut self, robot: &Robot, index: usize, dof: usize, strength: f64) {
+        let link = &robot.links[index];
+        let parent = link.parent.map(|parent| self.links[parent]);
+        let turn = parent.map_or(Rotation::IDENTITY, |parent| *self.bodies[parent].rotation());
+        let body = self.links[index];
+        let axis = Axes::of(&link.joint).ours[dof];
+        let (direction, point) = match &link.joint {
+            Joint::Hinge(axle) | Joint::Slide(axle) => (axle.axis, axle.anchor),
+            _ => ([0, 1, 2].map(|i| if i == axis % 3 { 1.0 } else { 0.0 }), [0.0; 3]),
+        };
+        let push = turn * vector(direction).normalize() * strength as Real;
+        let point = *self.bodies[body].position() * vector(point);
+        for (body, push) in [(Some(body), push), (parent, -push)] {
+            let Some(body) = body else { continue };
+            if axis < 3 {
+                self.bodies[body].add_force_at_point(push, point, false);
+            } else {
+                self.bodies[body].add_torque(push, false);
             }
         }
     }
@@ -332,14 +358,58 @@ impl World {
         &self.velocities
     }
 
-    /// Total momentum in kg m/s after a step.
+    /// The force (N, first) of all contacts of a part, and its torque (N m) about a point of the
+    /// world, in the last step of the simulation.
+    pub fn contact_force(&self, link: usize, part: usize, about: Vector3) -> [Vector3; 2] {
+        let (mut force, mut torque) = (Vector::ZERO, Vector::ZERO);
+        let Some(collider) = self.bodies[self.links[link]].colliders().get(part) else {
+            return [[0.0; 3]; 2];
+        };
+        for pair in self.narrow_phase.contact_pairs_with(*collider) {
+            for manifold in pair.solver_manifolds() {
+                // The normal points from the first collider to the second.
+                let sign = if pair.collider1 == *collider { 1.0 } else { -1.0 };
+                for contact in &manifold.points {
+                    let impulse =
+                        contact.data.warmstart_tangent_world - manifold.data.normal * contact.data.impulse;
+                    let push = impulse * (sign / self.parameters.dt);
+                    let place = self.colliders[pair.collider1].position() * contact.local_p1;
+                    force += push;
+                    torque += (place - vector(about)).cross(push);
+                }
+            }
+        }
+        [force, torque].map(|vector| vector.to_array().map(f64::from))
+    }
+
+    /// The force (N or N m) with which the end of a hinge's or slide's range pushes back, in the last
+    /// step of the simulation.
+    pub fn limit_force(&self, link: usize) -> f64 {
+        let Some(multibody) = multibody(&self.multibody_joints, &self.links) else { return 0.0 };
+        let Some(state) = multibody.link(link + 1) else { return 0.0 };
+        let limits = &state.joint().data.limits;
+        let impulse: Real = limits.iter().map(|limit| limit.impulse).sum();
+        f64::from(impulse / self.parameters.dt)
+    }
+
+    /// Centre of mass of the robot.
+    pub fn centre_of_mass(&self) -> Vector3 {
+        let (mut sum, mut mass) = (Vector::ZERO, 0.0);
+        for &link in &self.links {
+            let body = &self.bodies[link];
+            sum += body.center_of_mass() * body.mass();
+            mass += body.mass();
+        }
+        (sum / mass).to_array().map(f64::from)
+    }
+
+    /// Total momentum in kg m/s.
     pub fn momentum(&self) -> Vector3 {
         let momentum = |&link: &RigidBodyHandle| self.bodies[link].linvel() * self.bodies[link].mass();
         self.links.iter().map(momentum).sum::<Vector>().to_array().map(f64::from)
     }
 
-    /// Kinetic and potential energy of the links in J after a step, without what motors and springs
-    /// hold.
+    /// Kinetic and potential energy of the links in J, without what motors and springs hold.
     pub fn energy(&self) -> f64 {
         let energy = |&link: &RigidBodyHandle| {
             let body = &self.bodies[link];
@@ -386,6 +456,7 @@ impl Axes {
             Joint::Slide(_) => (&[0], &[0]),
             Joint::Upright => (&[0, 2, 4], &[0, 1, 2, 4]),
             Joint::Flat { .. } => (&[0, 1, 5], &[0, 1, 5]),
+            Joint::Gliding { .. } => (&[0, 1], &[0, 1]),
             Joint::Free => (&[0, 1, 2, 3, 4, 5], &[0, 1, 2, 3, 4, 5]),
         };
         Axes { ours, free }

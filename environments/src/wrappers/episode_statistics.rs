@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Episode, Error, Outcome, PostDecision, Space, hills::NormalActions,
-    picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
+    Action, Environment, Episode, Error, Outcome, PhysicalParameters, PostDecision, Space, VectorReward,
+    hills::NormalActions, picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
 };
 
 /// Keeps count of the episodes of an environment: how many, and what the last one brought.
@@ -80,6 +80,14 @@ impl<E: Environment> Environment for EpisodeStatistics<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn vector_reward(&self) -> Option<&dyn VectorReward> {
+        self.environment.vector_reward()
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        self.environment.physics()
     }
 
     fn tabular(&self) -> Option<&dyn Tabular> {

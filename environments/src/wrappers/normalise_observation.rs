@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CLIP;
 use crate::{
-    Action, Environment, Error, Outcome, RunningStatistics, Space, picture::Picture, random::Stream,
+    Action, Environment, Error, Outcome, PhysicalParameters, RunningStatistics, Space, VectorReward,
+    picture::Picture, random::Stream,
 };
 
 /// Shifts and scales every feature of the observations by its running mean and standard deviation,
@@ -85,6 +86,14 @@ impl<E: Environment> Environment for NormaliseObservation<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn vector_reward(&self) -> Option<&dyn VectorReward> {
+        self.environment.vector_reward()
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        self.environment.physics()
     }
 }
 

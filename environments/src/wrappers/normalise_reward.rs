@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::CLIP;
 use crate::{
-    Action, Environment, Error, Outcome, RunningStatistics, Space, parameters::require, picture::Picture,
-    random::Stream,
+    Action, Environment, Error, Outcome, PhysicalParameters, RunningStatistics, Space, parameters::require,
+    picture::Picture, random::Stream,
 };
 
 /// Divides rewards by the running standard deviation of the discounted sum of rewards so far, and
@@ -81,6 +81,10 @@ impl<E: Environment> Environment for NormaliseReward<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        self.environment.physics()
     }
 }
 

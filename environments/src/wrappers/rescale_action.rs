@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, picture::Picture, random::Stream};
+use crate::{
+    Action, Environment, Error, Outcome, PhysicalParameters, Space, VectorReward, picture::Picture,
+    random::Stream,
+};
 
 /// Takes actions from [−1, 1]ⁿ and stretches them to the bounds of the environment's box.
 ///
@@ -69,6 +72,14 @@ impl<E: Environment> Environment for RescaleAction<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn vector_reward(&self) -> Option<&dyn VectorReward> {
+        self.environment.vector_reward()
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        self.environment.physics()
     }
 }
 

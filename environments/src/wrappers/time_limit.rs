@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Environment, Error, Outcome, PostDecision, Space, hills::NormalActions, parameters::require,
-    picture::Picture, random::Stream, submodular::Submodular, tabular::Tabular,
+    Action, Environment, Error, Outcome, PhysicalParameters, PostDecision, Space, VectorReward,
+    hills::NormalActions, parameters::require, picture::Picture, random::Stream, submodular::Submodular,
+    tabular::Tabular,
 };
 
 /// Truncates an episode after a number of steps.
@@ -65,6 +66,14 @@ impl<E: Environment> Environment for TimeLimit<E> {
 
     fn draw(&self) -> Option<Picture> {
         self.environment.draw()
+    }
+
+    fn vector_reward(&self) -> Option<&dyn VectorReward> {
+        self.environment.vector_reward()
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        self.environment.physics()
     }
 
     fn tabular(&self) -> Option<&dyn Tabular> {
