@@ -25,6 +25,7 @@ mod alterations;
 mod balance;
 mod drawing;
 mod environment;
+mod limits;
 mod locomotion;
 mod maze;
 mod reach;
@@ -36,5 +37,7 @@ pub use environment::{Physique, RobotEnvironment, Task};
 pub use locomotion::{Contacts, Health, Locomotion, Noise, Objectives};
 pub use maze::{Layout, Maze, MazeTask, Nearness};
 pub use reach::Reach;
-pub use robot::{Axle, Block, Fluid, Joint, Link, Motor, Part, Robot, Shape, Surface, Vector3};
+pub use robot::{
+    Axle, Block, Fluid, Impedance, Integration, Joint, Link, Motor, Part, Robot, Shape, Surface, Vector3,
+};
 pub use world::World;

@@ -4,7 +4,10 @@ use std::f64::consts::PI;
 
 use assay_environments::{
     Action, Actions, Batch, BatchedEnvironment, BatchedStep, Environment, PhysicalParameters, catalogue,
-    physics::{Axle, Joint, Link, Locomotion, Part, Robot, RobotEnvironment, Shape, Surface, World, robots},
+    physics::{
+        Axle, Impedance, Integration, Joint, Link, Locomotion, Part, Robot, RobotEnvironment, Shape, Surface,
+        World, robots,
+    },
     random::Seed,
 };
 
@@ -37,6 +40,8 @@ fn free(links: Vec<Link>) -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
         time_step: 0.002,
         steps: 1,
         ranges: Vec::new(),
@@ -156,25 +161,30 @@ fn a_pendulum_keeps_its_energy_and_its_period() {
     let period = 2.0 * PI * ((inertia + mass * middle * middle) / stiffness).sqrt() / a;
 
     let mut world = World::new(&robot, &[amplitude], &[0.0]).unwrap();
-    world.step(&robot, &[]).unwrap();
     let start = world.energy();
-    let (mut crossings, mut drift) = (Vec::new(), 0.0_f64);
-    let mut before = world.positions()[0];
+    let (mut crossings, mut energies, mut swell) = (Vec::new(), Vec::new(), 0.0_f64);
+    let mut before = (world.positions()[0], start);
     for step in 1..5000 {
         world.step(&robot, &[]).unwrap();
-        let now = world.positions()[0];
-        if before > 0.0 && now <= 0.0 {
-            crossings.push((step as f64 + before / (before - now)) * robot.time_step);
+        let now = (world.positions()[0], world.energy());
+        if before.0 > 0.0 && now.0 <= 0.0 {
+            let share = before.0 / (before.0 - now.0);
+            crossings.push((f64::from(step - 1) + share) * robot.time_step);
+            energies.push(before.1 + share * (now.1 - before.1));
         }
         before = now;
-        drift = drift.max((world.energy() - start).abs());
+        swell = swell.max((now.1 - start).abs());
     }
     let swings = (crossings.len() - 1) as f64;
     let measured = (crossings[crossings.len() - 1] - crossings[0]) / swings;
+    assert!((measured / period - 1.0).abs() < 4e-5, "{measured} s, not {period}");
     // In 10 s, of the energy of the swing.
     let swing = stiffness * (1.0 - amplitude.cos());
-    assert!((measured / period - 1.0).abs() < 2e-4, "{measured} s, not {period}");
-    assert!(drift / swing < 0.02, "the energy drifts by {} of the swing's", drift / swing);
+    let drift = energies.iter().map(|energy| (energy - start).abs()).fold(0.0, f64::max);
+    assert!(drift / swing < 2e-5, "the energy drifts by {} of the swing's", drift / swing);
+    // Positions are half a step ahead of velocities in the simulator, so that the energy of the two
+    // together swells and shrinks with the power of gravity, but comes back.
+    assert!(swell / swing < 5e-3, "the energy swells by {} of the swing's", swell / swing);
 }
 
 #[test]
@@ -211,7 +221,7 @@ fn a_double_pendulum_follows_its_equations_of_motion() {
         let [upper, between] = [world.positions()[0], world.positions()[1]];
         worst = worst.max((upper - state[0]).abs()).max((upper + between - state[1]).abs());
     }
-    assert!(worst < 0.03, "the angles differ by {worst} rad within 2 s");
+    assert!(worst < 0.013, "the angles differ by {worst} rad within 2 s");
 }
 
 #[test]
@@ -269,7 +279,8 @@ fn robots_stay_finite_and_within_their_limits_under_random_actions() {
                 position += link.joint.positions();
             }
         }
-        assert!(worst < 0.3, "{}: {worst} rad beyond a limit", robot.name);
+        // Limits give way as MuJoCo's do, where the Walker is 0.31 rad beyond one in the recordings.
+        assert!(worst < 0.5, "{}: {worst} rad beyond a limit", robot.name);
     }
 }
 

@@ -30,6 +30,10 @@ pub struct Robot {
     pub gravity: f64,
     /// What the robot is surrounded by, where that slows it down.
     pub fluid: Option<Fluid>,
+    /// How hard the ends of the joints' ranges are.
+    pub limits: Impedance,
+    /// How a step of the simulation is taken.
+    pub integration: Integration,
     /// Time that the simulation advances at once, in s.
     pub time_step: f64,
     /// Steps of the simulation in one step of the environment.
@@ -134,6 +138,47 @@ impl Default for Axle {
             stiffness: 0.0,
         }
     }
+}
+
+/// How much of a joint's motion beyond the end of its range is the end's doing, from 0 (none) to 1
+/// (all): MuJoCo's `solimplimit`. It rises with the distance beyond the end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Impedance {
+    /// Right at the end.
+    pub smallest: f64,
+    /// Further away, less than 1.
+    pub largest: f64,
+    /// The distance in rad (or m) at which the largest is reached.
+    pub width: f64,
+}
+
+impl Default for Impedance {
+    /// MuJoCo's: 0.9 to 0.95 within 1 mrad.
+    fn default() -> Self {
+        Impedance { smallest: 0.9, largest: 0.95, width: 1e-3 }
+    }
+}
+
+impl Impedance {
+    /// The impedance at a distance beyond the end: a parabola that rises from the smallest, and its
+    /// mirror image from half of the way up.
+    pub fn at(&self, beyond: f64) -> f64 {
+        let x = (beyond / self.width).clamp(0.0, 1.0);
+        let risen = if x < 0.5 { 2.0 * x * x } else { 1.0 - 2.0 * (1.0 - x) * (1.0 - x) };
+        self.smallest + (self.largest - self.smallest) * risen
+    }
+}
+
+/// How the simulation goes from one step to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Integration {
+    /// Of second order in the time step, but for what the simulator itself rounds off: close to an
+    /// exact solution, as which MuJoCo's Runge-Kutta method can be taken.
+    #[default]
+    Leapfrog,
+    /// Of first order: new velocities by the forces now, damping by the velocity next, then new
+    /// positions by the new velocities, which is MuJoCo's `Euler`.
+    Euler,
 }
 
 /// A solid piece of a link.

@@ -3,19 +3,23 @@
 //! rapier simulates the robot as a multibody, in reduced coordinates: joints cannot drift apart,
 //! and generalised positions and velocities are read from the solver's own state. What had to be
 //! found out by measuring is in the comments; `tests/physics.rs` holds it.
+//!
+//! rapier changes velocities by the forces first and then moves with the new velocities, whose error
+//! is of first order in the time step. The same steps are a leapfrog, of second order, if its
+//! positions are taken as those half a step ahead of its velocities. So a [`World`] starts half a step
+//! along its velocities ahead, and what it tells is taken back by half a step, unless the robot is
+//! one that MuJoCo integrates to first order too.
 
 use std::f64::consts::PI;
 
 use rapier3d::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::robot::{Axle, Fluid, Joint, Link, Robot, Shape, Vector3};
+use super::{
+    limits,
+    robot::{Axle, Fluid, Integration, Joint, Link, Motor, Robot, Shape, Vector3},
+};
 use crate::{Error, error::check_length};
-
-/// Softness of the joints' limits: as soft as MuJoCo's default (`solreflimit = .02 1`), so that a
-/// start beyond a limit, which the Ant's published pose is, does not end in a kick.
-const LIMIT_SOFTNESS: SpringCoefficients<Real> =
-    SpringCoefficients { natural_frequency: 36.0, damping_ratio: 4.7 };
 
 /// What holds an upright robot in its plane: inertia (kg) and damping (N s/m) of the sideways axis.
 ///
@@ -32,6 +36,8 @@ const FASTEST: f64 = 1e5;
 pub struct World {
     gravity: Vector,
     parameters: IntegrationParameters,
+    /// Time by which the simulator's positions are ahead of its velocities; see [`ahead`].
+    ahead: Real,
     islands: IslandManager,
     broad_phase: BroadPhaseBvh,
     narrow_phase: NarrowPhase,
@@ -40,6 +46,8 @@ pub struct World {
     multibody_joints: MultibodyJointSet,
     /// The body of each link.
     links: Vec<RigidBodyHandle>,
+    /// What holds each link's joint back at the end of its range, if it has one.
+    limits: Vec<Limit>,
     /// Steps of the simulation so far.
     elapsed: u64,
     positions: Vec<f64>,
@@ -47,6 +55,16 @@ pub struct World {
     previous_positions: Vec<f64>,
     #[serde(skip)]
     workspace: Workspace,
+}
+
+/// The ends of a joint's range.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Limit {
+    /// Of the joint, in the robot's reference pose, in 1/kg or 1/(kg m²).
+    inverse_inertia: f64,
+    /// Force on the joint in the last step of the simulation: where it is linear in the joint's
+    /// velocity after the step, the constant and the factor.
+    force: [f64; 2],
 }
 
 /// What rapier needs beside the state: buffers, and sets that stay empty here.
@@ -84,6 +102,7 @@ impl World {
         let mut world = World {
             gravity: Vector::new(0.0, 0.0, -robot.gravity as Real),
             parameters: solver(robot),
+            ahead: ahead(robot) as Real,
             islands: IslandManager::new(),
             broad_phase: BroadPhaseBvh::new(),
             narrow_phase: NarrowPhase::new(),
@@ -91,6 +110,7 @@ impl World {
             colliders: ColliderSet::new(),
             multibody_joints: MultibodyJointSet::new(),
             links: Vec::with_capacity(robot.links.len()),
+            limits: vec![Limit::default(); robot.links.len()],
             elapsed: 0,
             positions: positions.to_vec(),
             velocities: velocities.to_vec(),
@@ -129,6 +149,8 @@ impl World {
                 self.colliders.insert_with_parent(collider, body, &mut self.bodies);
             }
         }
+        // Kinematics and energy need the mass before rapier's first step works it out.
+        self.bodies[body].recompute_mass_properties_from_colliders(&self.colliders);
         let parent = link.parent.map_or(root, |parent| self.links[parent]);
         self.multibody_joints.insert(parent, body, joint(link), true);
         self.links.push(body);
@@ -141,6 +163,7 @@ impl World {
         // one armature and one damping for each that remains.
         multibody.forward_kinematics(&self.bodies, true);
         multibody.damping_mut().fill(0.0);
+        let ahead = ahead(robot);
         let mut displacement = vec![0.0; multibody.ndofs()];
         let (mut position, mut velocity) = (0, 0);
         for (i, link) in robot.links.iter().enumerate() {
@@ -151,13 +174,12 @@ impl World {
             velocity += v.len();
             let axes = Axes::of(&link.joint);
             for k in 0..v.len() {
-                displacement[first + axes.place(k)] = q[k] as Real;
+                displacement[first + axes.place(k)] = (q[k] + ahead * v[k]) as Real;
                 multibody.generalized_velocity_mut()[first + axes.place(k)] = v[k] as Real;
             }
             match &link.joint {
                 Joint::Hinge(axle) | Joint::Slide(axle) => {
                     multibody.armature_mut()[first] = axle.armature as Real;
-                    multibody.damping_mut()[first] = axle.damping as Real;
                 }
                 Joint::Upright => {
                     multibody.armature_mut()[first + 1] = SIDEWAYS_ARMATURE;
@@ -171,8 +193,8 @@ impl World {
                 }
                 Joint::Free => {
                     let rotation = rotation(&q[3..7]);
-                    let turn = rotation.to_scaled_axis();
                     let spin = rotation * vector([v[3], v[4], v[5]]);
+                    let turn = (turned(spin * ahead as Real) * rotation).to_scaled_axis();
                     for k in 0..3 {
                         displacement[first + 3 + k] = turn[k];
                         multibody.generalized_velocity_mut()[first + 3 + k] = spin[k];
@@ -180,15 +202,15 @@ impl World {
                 }
             }
         }
+        // In the reference pose, with armature and without damping, as MuJoCo's limits take it.
+        let inverse = multibody.dof_inverse_inertia(&self.bodies);
+        for (i, limit) in self.limits.iter_mut().enumerate() {
+            let Some(first) = multibody.link(i + 1).map(MultibodyLink::assembly_id) else { return };
+            limit.inverse_inertia = f64::from(inverse[first]);
+        }
         multibody.apply_displacements(&displacement);
         multibody.forward_kinematics(&self.bodies, false);
         multibody.update_rigid_bodies(&mut self.bodies, true);
-        for (i, &body) in self.links.iter().enumerate() {
-            let velocity = multibody.body_jacobian(i + 1) * multibody.generalized_velocity();
-            let part = |first: usize| Vector::new(velocity[first], velocity[first + 1], velocity[first + 2]);
-            self.bodies[body].set_linvel(part(0), false);
-            self.bodies[body].set_angvel(part(3), false);
-        }
     }
 
     /// The world as if the last control step had led to it from the generalised positions
@@ -241,28 +263,63 @@ impl World {
 
     /// Applies the forces of motors, springs and fluid for one step of the simulation.
     fn push(&mut self, robot: &Robot, actions: &[f32]) {
-        for &link in &self.links {
-            let body = &mut self.bodies[link];
+        for i in 0..self.links.len() {
+            let motion = self.motion(i);
+            let body = &mut self.bodies[self.links[i]];
             body.reset_forces(false);
             body.reset_torques(false);
             if let Some(fluid) = robot.fluid {
-                drag(body, fluid);
-            }
-        }
-        for (i, link) in robot.links.iter().enumerate() {
-            // As in MuJoCo's Euler steps: springs by the position now, damping by the velocity next.
-            if let Joint::Hinge(axle) | Joint::Slide(axle) = &link.joint
-                && axle.stiffness != 0.0
-                && let Some(multibody) = multibody(&self.multibody_joints, &self.links)
-                && let Some(state) = multibody.link(i + 1)
-            {
-                let position = f64::from(state.joint().coords()[Axes::of(&link.joint).ours[0]]);
-                self.drive(robot, i, 0, -axle.stiffness * position);
+                drag(body, motion, fluid);
             }
         }
         for (motor, &action) in robot.motors.iter().zip(actions) {
-            let strength = motor.gear * f64::from(action).clamp(-motor.limit, motor.limit);
-            self.drive(robot, motor.link, motor.axis, strength);
+            self.drive(robot, motor.link, motor.axis, strength(motor, action));
+        }
+        for (i, link) in robot.links.iter().enumerate() {
+            if let Joint::Hinge(axle) | Joint::Slide(axle) = &link.joint {
+                self.hold(robot, i, axle, actions);
+            }
+        }
+    }
+
+    /// Applies what else acts along a hinge or slide for one step of the simulation: spring, damping,
+    /// armature, and the ends of its range.
+    fn hold(&mut self, robot: &Robot, index: usize, axle: &Axle, actions: &[f32]) {
+        let Some(multibody) = multibody_mut(&mut self.multibody_joints, &self.links) else { return };
+        let Some(state) = multibody.link(index + 1) else { return };
+        let (dof, axis) = (state.assembly_id(), Axes::of(&robot.links[index].joint).ours[0]);
+        let position = f64::from(state.joint().coords()[axis]);
+        let velocity = f64::from(multibody.generalized_velocity()[dof]);
+        let mut force = -axle.stiffness * position;
+        let motors = robot.motors.iter().zip(actions).filter(|(motor, _)| motor.link == index);
+        let driven: f64 = motors.map(|(motor, action)| strength(motor, *action)).sum();
+        let limit = &mut self.limits[index];
+        let unheld = (driven + force - axle.damping * velocity) * limit.inverse_inertia;
+        let held = limits::hold(axle, &robot.limits, limit.inverse_inertia, [position, velocity], unheld);
+        let (mut armature, mut damping) = (axle.armature, axle.damping);
+        limit.force = [0.0; 2];
+        if let Some(held) = held {
+            force += held.force;
+            armature += held.armature;
+            let inertia = held.armature / robot.time_step;
+            limit.force = match robot.integration {
+                Integration::Leapfrog => {
+                    damping += held.damping;
+                    let half = 0.5 * held.damping;
+                    [held.force + (inertia - half) * velocity, -inertia - half]
+                }
+                Integration::Euler => {
+                    force -= held.damping * velocity;
+                    [held.force + (inertia - held.damping) * velocity, -inertia]
+                }
+            };
+        }
+        // The simulator's damping acts by the velocity after the step. Half of it taken from the
+        // armature leaves the mean of the velocities before and after it.
+        multibody.armature_mut()[dof] = (armature - ahead(robot) * damping) as Real;
+        multibody.damping_mut()[dof] = damping as Real;
+        if force != 0.0 {
+            self.drive(robot, index, 0, force);
         }
     }
 
@@ -295,6 +352,7 @@ impl World {
         std::mem::swap(&mut self.positions, &mut self.previous_positions);
         let Some(multibody) = multibody(&self.multibody_joints, &self.links) else { return };
         let speeds = multibody.generalized_velocity();
+        let ahead = ahead(robot);
         let (mut position, mut velocity) = (0, 0);
         for (i, link) in robot.links.iter().enumerate() {
             let Some(state) = multibody.link(i + 1) else { return };
@@ -305,12 +363,12 @@ impl World {
             let (coordinates, first) = (state.joint().coords(), state.assembly_id());
             let axes = Axes::of(&link.joint);
             for k in 0..v.len() {
-                q[k] = f64::from(coordinates[axes.ours[k]]);
                 v[k] = f64::from(speeds[first + axes.place(k)]);
+                q[k] = f64::from(coordinates[axes.ours[k]]) - ahead * v[k];
             }
             if link.joint == Joint::Free {
-                let rotation = state.joint().joint_rot();
                 let spin = Vector::new(speeds[first + 3], speeds[first + 4], speeds[first + 5]);
+                let rotation = turned(spin * -ahead as Real) * state.joint().joint_rot();
                 let spin = rotation.inverse() * spin;
                 let [x, y, z, w] = rotation.to_array();
                 q[3..7].copy_from_slice(&[w, x, y, z].map(f64::from));
@@ -387,9 +445,8 @@ impl World {
     pub fn limit_force(&self, link: usize) -> f64 {
         let Some(multibody) = multibody(&self.multibody_joints, &self.links) else { return 0.0 };
         let Some(state) = multibody.link(link + 1) else { return 0.0 };
-        let limits = &state.joint().data.limits;
-        let impulse: Real = limits.iter().map(|limit| limit.impulse).sum();
-        f64::from(impulse / self.parameters.dt)
+        let [constant, factor] = self.limits[link].force;
+        constant + factor * f64::from(multibody.generalized_velocity()[state.assembly_id()])
     }
 
     /// Centre of mass of the robot.
@@ -405,26 +462,54 @@ impl World {
 
     /// Total momentum in kg m/s.
     pub fn momentum(&self) -> Vector3 {
-        let momentum = |&link: &RigidBodyHandle| self.bodies[link].linvel() * self.bodies[link].mass();
-        self.links.iter().map(momentum).sum::<Vector>().to_array().map(f64::from)
+        let momentum = |i: usize| self.motion(i)[0] * self.bodies[self.links[i]].mass();
+        (0..self.links.len()).map(momentum).sum::<Vector>().to_array().map(f64::from)
     }
 
     /// Kinetic and potential energy of the links in J, without what motors and springs hold.
     pub fn energy(&self) -> f64 {
-        let energy = |&link: &RigidBodyHandle| {
-            let body = &self.bodies[link];
-            let kinetic = f64::from(body.kinetic_energy());
+        let energy = |i: usize| {
+            let (body, [velocity, spin]) = (&self.bodies[self.links[i]], self.motion(i));
+            let inertia = body.mass_properties().effective_angular_inertia();
+            let kinetic = (body.mass() * velocity.length_squared() + spin.dot(inertia * spin)) / 2.0;
             let weight = body.mass() * self.gravity.z;
-            kinetic - f64::from(weight) * f64::from(body.center_of_mass().z)
+            f64::from(kinetic) - f64::from(weight) * f64::from(body.center_of_mass().z)
         };
-        self.links.iter().map(energy).sum()
+        (0..self.links.len()).map(energy).sum()
+    }
+
+    /// The velocity of a link's centre of mass (m/s) and its angular velocity (rad/s).
+    ///
+    /// rapier's bodies still hold those from before the last step of the simulation.
+    fn motion(&self, link: usize) -> [Vector; 2] {
+        let Some(multibody) = multibody(&self.multibody_joints, &self.links) else {
+            return [Vector::ZERO; 2];
+        };
+        let velocity = multibody.body_jacobian(link + 1) * multibody.generalized_velocity();
+        [0, 3].map(|first| Vector::new(velocity[first], velocity[first + 1], velocity[first + 2]))
     }
 
     /// Where a point of a link's frame is in the world.
     pub fn point(&self, link: usize, point: Vector3) -> Vector3 {
-        let place = *self.bodies[self.links[link]].position() * vector(point);
-        place.to_array().map(f64::from)
+        let body = &self.bodies[self.links[link]];
+        let place = *body.position() * vector(point);
+        let [velocity, spin] = self.motion(link);
+        let velocity = velocity + spin.cross(place - body.center_of_mass());
+        (place - velocity * self.ahead).to_array().map(f64::from)
     }
+}
+
+/// Time (s) by which the simulator's positions are ahead of its velocities.
+fn ahead(robot: &Robot) -> f64 {
+    match robot.integration {
+        Integration::Leapfrog => 0.5 * robot.time_step,
+        Integration::Euler => 0.0,
+    }
+}
+
+/// The force (N or N m) of a motor at an action.
+fn strength(motor: &Motor, action: f32) -> f64 {
+    motor.gear * f64::from(action).clamp(-motor.limit, motor.limit)
 }
 
 /// The solver's settings: chosen by measuring accuracy against MuJoCo and speed.
@@ -485,18 +570,11 @@ fn joint(link: &Link) -> GenericJoint {
         _ => (Pose::from_translation(vector(link.offset)), Pose::IDENTITY),
     };
     let axes = Axes::of(&link.joint);
-    let mut joint = GenericJointBuilder::new(axes.locked())
+    GenericJointBuilder::new(axes.locked())
         .local_frame1(frame1)
         .local_frame2(frame2)
         .contacts_enabled(false)
-        .softness(LIMIT_SOFTNESS);
-    if let Joint::Hinge(Axle { range: Some([low, high]), .. })
-    | Joint::Slide(Axle { range: Some([low, high]), .. }) = link.joint
-    {
-        let axis = if axes.ours[0] == 0 { JointAxis::LinX } else { JointAxis::AngX };
-        joint = joint.limits(axis, [low as Real, high as Real]);
-    }
-    joint.build()
+        .build()
 }
 
 fn mass_properties(link: &Link) -> MassProperties {
@@ -533,13 +611,13 @@ fn touchable(collider: ColliderBuilder, surface: super::robot::Surface) -> Colli
 /// Adds the resistance of a fluid at rest to the forces on a body: MuJoCo's model of a box with the
 /// body's inertia ("Fluid forces" in its manual; the viscous part is Stokes' law for a sphere of the
 /// box's mean width).
-fn drag(body: &mut RigidBody, fluid: Fluid) {
+fn drag(body: &mut RigidBody, [velocity, spin]: [Vector; 2], fluid: Fluid) {
     let mass = f64::from(body.mass());
     let properties = &body.mass_properties().local_mprops;
     let inertia = properties.principal_inertia().to_array().map(f64::from);
     let turn = *body.rotation() * properties.principal_inertia_local_frame;
     let local = |v: Vector| (turn.inverse() * v).to_array().map(f64::from);
-    let (velocity, spin) = (local(body.linvel()), local(body.angvel()));
+    let (velocity, spin) = (local(velocity), local(spin));
     let total: f64 = inertia.iter().sum();
     let width = inertia.map(|i| (6.0 * (total - 2.0 * i) / mass).max(0.0).sqrt());
     let mean = width.iter().sum::<f64>() / 3.0;
@@ -570,6 +648,11 @@ fn multibody_mut<'a>(
 
 fn vector([x, y, z]: Vector3) -> Vector {
     Vector::new(x as Real, y as Real, z as Real)
+}
+
+/// The rotation about the axis `angle` by its length in rad.
+fn turned(angle: Vector) -> Rotation {
+    Rotation::from_scaled_axis(angle)
 }
 
 /// The rotation of a quaternion (w, x, y, z) of any length but zero.

@@ -1,8 +1,8 @@
 //! The Ant: four legs of two links each around a ball.
 
 use crate::physics::{
-    Axle, Contacts, Health, Joint, Layout, Link, Locomotion, Maze, MazeTask, Motor, Nearness, Noise,
-    Objectives, Part, Robot, Shape, Surface, Vector3,
+    Axle, Contacts, Health, Impedance, Integration, Joint, Layout, Link, Locomotion, Maze, MazeTask, Motor,
+    Nearness, Noise, Objectives, Part, Robot, Shape, Surface, Vector3,
 };
 
 /// Names of the legs' upper ends, which belong to the torso, and where they point (x, y).
@@ -58,6 +58,8 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
         time_step: 0.01,
         steps: 5,
         ranges: vec![

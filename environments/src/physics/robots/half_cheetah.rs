@@ -1,6 +1,8 @@
 //! The HalfCheetah: a running animal with one fore leg and one hind leg.
 
-use crate::physics::{Axle, Joint, Link, Locomotion, Motor, Noise, Part, Robot, Shape, Surface, Vector3};
+use crate::physics::{
+    Axle, Impedance, Integration, Joint, Link, Locomotion, Motor, Noise, Part, Robot, Shape, Surface, Vector3,
+};
 
 /// The HalfCheetah of Gymnasium's `HalfCheetah-v5` (`half_cheetah.xml`), after Wawrzyński (2009).
 pub fn robot() -> Robot {
@@ -40,6 +42,8 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
+        limits: Impedance { smallest: 0.0, largest: 0.8, width: 0.03 },
+        integration: Integration::Euler,
         time_step: 0.01,
         steps: 5,
         ranges: vec![

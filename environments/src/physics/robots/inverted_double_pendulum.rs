@@ -1,12 +1,13 @@
 //! A cart with a pole on a pole on top.
 
-use crate::physics::{Axle, DoubleBalance, Joint, Link, Motor, Part, Robot, Shape};
+use crate::physics::{Axle, DoubleBalance, Impedance, Integration, Joint, Link, Motor, Part, Robot, Shape};
 
 /// The InvertedDoublePendulum of Gymnasium's `InvertedDoublePendulum-v5`
 /// (`inverted_double_pendulum.xml`).
 pub fn robot() -> Robot {
     let part = |from, to, radius| Part::new(Shape::capsule(from, to, radius), 1000.0, None);
-    let slide = Axle { axis: [1.0, 0.0, 0.0], range: Some([-1.0, 1.0]), damping: 0.05, ..Axle::default() };
+    // The published range is 1 m to either side, less the published margin.
+    let slide = Axle { axis: [1.0, 0.0, 0.0], range: Some([-0.99, 0.99]), damping: 0.05, ..Axle::default() };
     let hinge = || Joint::Hinge(Axle { damping: 0.05, ..Axle::default() });
     let cart = part([-0.1, 0.0, 0.0], [0.1, 0.0, 0.0], 0.1);
     let pole = || part([0.0; 3], [0.0, 0.0, 0.6], 0.045);
@@ -22,6 +23,8 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
         time_step: 0.005,
         steps: 10,
         ranges: Vec::new(),

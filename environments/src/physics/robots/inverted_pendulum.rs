@@ -1,6 +1,6 @@
 //! A cart with a pole on top.
 
-use crate::physics::{Axle, Balance, Joint, Link, Motor, Part, Robot, Shape};
+use crate::physics::{Axle, Balance, Impedance, Integration, Joint, Link, Motor, Part, Robot, Shape};
 
 /// The InvertedPendulum of Gymnasium's `InvertedPendulum-v5` (`inverted_pendulum.xml`).
 pub fn robot() -> Robot {
@@ -21,8 +21,10 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
-        time_step: 0.005,
-        steps: 8,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
+        time_step: 0.01,
+        steps: 4,
         ranges: vec![("pole_mass".into(), [1.0, 31.0]), ("cart_mass".into(), [1.0, 11.0])],
         speed_limit: None,
         start: vec![0.0; 2],

@@ -1,6 +1,8 @@
 //! A ball that is pushed about in a maze.
 
-use crate::physics::{Joint, Layout, Link, Maze, MazeTask, Motor, Nearness, Part, Robot, Shape, Surface};
+use crate::physics::{
+    Impedance, Integration, Joint, Layout, Link, Maze, MazeTask, Motor, Nearness, Part, Robot, Shape, Surface,
+};
 
 /// The point of Gymnasium-Robotics' `PointMaze` (`point.xml`) in a maze: a ball of 0.1 m that slides
 /// without friction and is pushed along x and y.
@@ -21,6 +23,8 @@ pub fn robot(layout: Layout) -> Robot {
         blocks: maze(layout).blocks(surface),
         gravity: 0.0,
         fluid: None,
+        limits: Impedance::default(),
+        integration: Integration::Euler,
         time_step: 0.01,
         steps: 1,
         ranges: Vec::new(),

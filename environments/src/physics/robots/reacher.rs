@@ -1,6 +1,6 @@
 //! A flat arm of two links.
 
-use crate::physics::{Axle, Joint, Link, Motor, Part, Reach, Robot, Shape};
+use crate::physics::{Axle, Impedance, Integration, Joint, Link, Motor, Part, Reach, Robot, Shape};
 
 /// The Reacher of Gymnasium's `Reacher-v5` (`reacher.xml`). Its target is part of the task, as it
 /// does not move or touch anything.
@@ -25,8 +25,10 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
-        time_step: 0.005,
-        steps: 4,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
+        time_step: 0.01,
+        steps: 2,
         ranges: Vec::new(),
         speed_limit: None,
         start: vec![0.0; 2],

@@ -1,7 +1,8 @@
 //! The Swimmer: three links in a viscous fluid, without gravity to speak of.
 
 use crate::physics::{
-    Axle, Fluid, Joint, Link, Locomotion, Motor, Noise, Part, Robot, Shape, Surface, Vector3,
+    Axle, Fluid, Impedance, Integration, Joint, Link, Locomotion, Motor, Noise, Part, Robot, Shape, Surface,
+    Vector3,
 };
 
 /// The Swimmer of Gymnasium's `Swimmer-v5` (`swimmer.xml`), after Coulom (2002).
@@ -27,8 +28,10 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: Some(Fluid { density: 4000.0, viscosity: 0.1 }),
-        time_step: 0.0025,
-        steps: 16,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
+        time_step: 0.005,
+        steps: 8,
         ranges: Vec::new(),
         speed_limit: None,
         start: vec![0.0; 5],

@@ -1,7 +1,8 @@
 //! The Walker: two legs with feet under a torso.
 
 use crate::physics::{
-    Axle, Health, Joint, Link, Locomotion, Motor, Noise, Part, Robot, Shape, Surface, Vector3,
+    Axle, Health, Impedance, Integration, Joint, Link, Locomotion, Motor, Noise, Part, Robot, Shape, Surface,
+    Vector3,
 };
 
 /// The Walker of Gymnasium's `Walker2d-v5` (`walker2d_v5.xml`), after Erez, Tassa & Todorov (2012).
@@ -55,6 +56,8 @@ pub fn robot() -> Robot {
         blocks: Vec::new(),
         gravity: 9.81,
         fluid: None,
+        limits: Impedance::default(),
+        integration: Integration::Leapfrog,
         time_step: 0.004,
         steps: 2,
         ranges: vec![
