@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{World, environment::Task, locomotion::Noise, robot::Robot};
+use super::{
+    World,
+    environment::Task,
+    locomotion::Noise,
+    robot::{Robot, Shape, Vector3},
+};
 use crate::{Outcome, random::Stream};
 
 /// Keep one pole within 0.2 rad of upright: the task of Gymnasium's `InvertedPendulum-v5`.
@@ -66,7 +71,7 @@ impl Task for DoubleBalance {
     }
 
     fn outcome(&mut self, robot: &Robot, world: &World, _: &[f32], _: &mut [f64]) -> Outcome {
-        let [x, _, z] = tip(robot, world);
+        let [x, z] = tip(robot, world);
         let [_, lower, upper] = [0, 1, 2].map(|i| world.velocities()[i]);
         let terminated = z <= 1.0;
         let alive = if terminated { 0.0 } else { 10.0 };
@@ -76,8 +81,13 @@ impl Task for DoubleBalance {
     }
 }
 
-/// Where the upper end of the last pole's line is, from the state itself.
-fn tip(robot: &Robot, world: &World) -> super::Vector3 {
-    let super::Shape::Capsule { to, .. } = robot.links[2].parts[0].shape else { return [0.0; 3] };
-    world.point(2, to)
+/// Where the upper end of the last pole's line is (x and z), from the state itself.
+fn tip(robot: &Robot, world: &World) -> [f64; 2] {
+    let Shape::Capsule { to, .. } = robot.links[2].parts[0].shape else { return [0.0; 2] };
+    let [x, lower, upper] = [0, 1, 2].map(|i| world.positions()[i]);
+    let turned = |[x, _, z]: Vector3, angle: f64| {
+        [x * angle.cos() + z * angle.sin(), z * angle.cos() - x * angle.sin()]
+    };
+    let (first, second) = (turned(robot.links[2].offset, lower), turned(to, lower + upper));
+    [x + first[0] + second[0], first[1] + second[1]]
 }
