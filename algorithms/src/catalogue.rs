@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Learner, baseline_only, bpi_ucbvi, dope, hapg, is_mbpg, mdpo, n_harpg, normalised_policy_gradient,
-    optpess_lp, ppo, random, reinforce, sac, srvr_pg, stepmix, storm_pg, td3,
+    optpess_lp, planned, ppo, random, reinforce, sac, srvr_pg, stepmix, storm_pg, subpo, td3,
     tensor::{Cpu, Device},
     trpo, ucbvi,
 };
@@ -192,6 +192,11 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<is_mbpg::Config>(
             "is-mbpg",
             "Momentum-based policy gradient with importance sampling (Huang et al. 2020)",
+        ),
+        Entry::of::<subpo::Config>("subpo", "Policy gradient on marginal gains (Prajapat et al. 2024)"),
+        Entry::of::<planned::Config>(
+            "planned",
+            "Plans made with knowledge of set function and moves: greedy, beam, optimal",
         ),
         Entry::of::<td3::Config>("td3", "Twin delayed deterministic policy gradient (Fujimoto et al. 2018)"),
     ];

@@ -43,6 +43,8 @@ pub use problems::{
 };
 pub use set_function::{Look, SetFunction, VisitedSet, singles};
 
+use crate::picture::Picture;
+
 /// An environment whose reward is the marginal gain of a set function.
 ///
 /// [`Environment::submodular`](crate::Environment::submodular) tells whether an environment is one.
@@ -59,4 +61,6 @@ pub trait Submodular {
     fn observes_history(&self) -> bool;
     /// The step and the place that an observation, as features, tells of. `None` where it is none.
     fn observed(&self, features: &[f32]) -> Option<(usize, usize)>;
+    /// The map with a path of places on it and what the path has covered.
+    fn draw_path(&self, path: &[usize]) -> Picture;
 }

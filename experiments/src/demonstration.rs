@@ -47,6 +47,9 @@ use crate::{
     tables::Table,
 };
 
+/// Draws more of the records in a folder: writes files there and says which.
+pub type Further = fn(&[Experiment], &Path) -> Result<Vec<PathBuf>, Error>;
+
 /// An example: a few experiments, and the claims that say it properly.
 #[derive(Clone, Copy, Debug)]
 pub struct Demonstration {
@@ -111,8 +114,22 @@ impl Demonstration {
         self.run(std::env::args_os())
     }
 
+    /// The same, and draws something of the experiments' records in the output folder beside table and
+    /// figure: `further` writes its files there and says which.
+    pub fn main_with(&self, further: Further) -> ExitCode {
+        self.run_with(std::env::args_os(), further)
+    }
+
     /// Does what the arguments say; the first one is the program's name.
     pub fn run(&self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+        self.run_with(arguments, |_, _| Ok(Vec::new()))
+    }
+
+    fn run_with(
+        &self,
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        further: Further,
+    ) -> ExitCode {
         let command = Command::new(self.name).about(self.about);
         let command = Arguments::augment_args(command)
             .bin_name(format!("cargo run --example {} --", self.name))
@@ -133,7 +150,11 @@ impl Demonstration {
                 return ExitCode::from(error.exit_code() as u8);
             }
         };
-        exit_code(if arguments.full { self.conclude(&arguments) } else { self.demonstrate(&arguments) })
+        exit_code(if arguments.full {
+            self.conclude(&arguments)
+        } else {
+            self.demonstrate(&arguments, further)
+        })
     }
 
     /// Runs or resumes the claims, one after the other.
@@ -161,7 +182,7 @@ impl Demonstration {
     }
 
     /// Runs the experiments and shows what comes of them.
-    fn demonstrate(&self, arguments: &Arguments) -> Result<Done, Error> {
+    fn demonstrate(&self, arguments: &Arguments, further: Further) -> Result<Done, Error> {
         let experiments = self.experiments(arguments)?;
         let output = self.output(arguments)?;
         let mut runs = Vec::new();
@@ -178,7 +199,8 @@ impl Demonstration {
             eprintln!("resume with: {line} --resume --output {}", output.display());
             return Ok(if outcome.errors.is_empty() { Done::Stopped } else { Done::WithFailures });
         }
-        self.show(arguments, &experiments, &output)?;
+        let further = further(&experiments, &output)?;
+        self.show(arguments, &experiments, &output, &further)?;
         Ok(if outcome.failed == 0 { Done::All } else { Done::WithFailures })
     }
 
@@ -237,7 +259,13 @@ impl Demonstration {
     }
 
     /// Table, figure, and where everything is.
-    fn show(&self, arguments: &Arguments, experiments: &[Experiment], output: &Path) -> Result<(), Error> {
+    fn show(
+        &self,
+        arguments: &Arguments,
+        experiments: &[Experiment],
+        output: &Path,
+        further: &[PathBuf],
+    ) -> Result<(), Error> {
         let mut groups = Vec::new();
         for experiment in experiments {
             groups.extend(in_order(experiment, results::groups(&[output.join(&experiment.name)])?));
@@ -261,6 +289,7 @@ impl Demonstration {
         let files = assay_plots::write(&figure, &output.join("figure"))?;
         println!("{}{fitted}", table.to_text());
         println!("figure   {}\n         {}", files.svg.display(), files.png.display());
+        further.iter().for_each(|file| println!("         {}", file.display()));
         println!("records  {}", output.display());
         println!("again    {}", self.line(arguments));
         Ok(())

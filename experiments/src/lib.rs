@@ -15,6 +15,7 @@ pub mod driver;
 pub mod evidence;
 pub mod experiment;
 pub mod figures;
+pub mod maps;
 pub mod overrides;
 pub mod playback;
 pub mod progress;

@@ -68,6 +68,14 @@ pub enum Error {
         /// What it reports.
         reason: String,
     },
+    /// A plan was asked for where actions do not do what they should.
+    #[error("{what} needs reliable moves; here an action is replaced with probability {noise}")]
+    Unreliable {
+        /// Which computation.
+        what: &'static str,
+        /// The probability of another action.
+        noise: f64,
+    },
     /// Numbers that no rate can be fitted to.
     #[error("no rate can be fitted: {reason}")]
     NoRate {

@@ -22,6 +22,7 @@
 //! | [`normal_actions`] | the same for Gaussian policies, where expectations are known in closed form |
 //! | [`regret`] | how much worse than optimal |
 //! | [`coverage`] | concentrability and distribution mismatch |
+//! | [`submodular`] | plans, policies and gradients where the return is a set function of the states visited |
 //! | [`rate`] | the slope of a convergence curve on log-log axes, with its interval |
 
 pub mod confidence;
@@ -38,6 +39,7 @@ pub mod post_decision;
 pub mod rate;
 pub mod regret;
 pub mod regularised;
+pub mod submodular;
 
 mod bellman;
 mod error;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Moves, SetFunction, Submodular, VisitedSet, set_function::singles};
+use super::{Moves, SetFunction, Submodular, VisitedSet, drawing, set_function::singles};
 use crate::{
     Action, Environment, Error, Outcome, Space, parameters::require, picture::Picture, random::Stream,
 };
@@ -192,6 +192,15 @@ impl<F: SetFunction> Submodular for Exploration<F> {
             _ => Some((step, first)),
         }
     }
+
+    fn draw_path(&self, path: &[usize]) -> Picture {
+        let Problem { function, moves, .. } = &*self.problem;
+        let mut visited = VisitedSet::new(function, path.len());
+        path.iter().for_each(|&place| {
+            visited.add(function, place);
+        });
+        drawing::draw(moves, function, &visited, path)
+    }
 }
 
 impl<F> Environment for Exploration<F>
@@ -250,7 +259,7 @@ where
 
     fn draw(&self) -> Option<Picture> {
         let Problem { function, moves, .. } = &*self.problem;
-        Some(super::drawing::draw(moves, function, &self.visited, self.path()))
+        Some(drawing::draw(moves, function, &self.visited, self.path()))
     }
 
     fn submodular(&self) -> Option<&dyn Submodular> {

@@ -148,6 +148,12 @@ impl Moves {
         }
     }
 
+    /// Whether every action leads to the place of its number, wherever one is.
+    pub fn is_free(&self) -> bool {
+        let places = self.places();
+        self.actions == places && self.next.iter().enumerate().all(|(i, &next)| next as usize == i % places)
+    }
+
     /// Draws where an action leads.
     pub(super) fn draw(&self, place: usize, action: usize, rng: &mut Stream) -> usize {
         let slips = self.noise > 0.0 && rng.random::<f64>() < self.noise;
