@@ -11,24 +11,24 @@ const QUICK: [&str; 3] = [
     r#"
         name = "density-coverage"
         seeds = 10
-        budget = 1_170_000
+        budget = 585_000
         evaluation = { episodes = 20, mode = "sample" }
         environment = { name = "GridCoverage", copies = 20, parameters = { weights = "gaussian-process" } }
 
         [[algorithm]]
         name = "subpo"
         label = "SubPO"
-        parameters = { policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "subpo"
         label = "ModPO"
-        parameters = { objective = "modular", policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { objective = "modular", policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "subpo"
         label = "SubPO, released estimator"
-        parameters = { estimator = "myopic", policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { estimator = "myopic", policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "planned"
@@ -37,24 +37,24 @@ const QUICK: [&str; 3] = [
     r#"
         name = "rooms"
         seeds = 10
-        budget = 1_170_000
+        budget = 585_000
         evaluation = { episodes = 20, mode = "sample" }
         environment = { name = "RoomExploration", copies = 20 }
 
         [[algorithm]]
         name = "subpo"
         label = "SubPO"
-        parameters = { policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "subpo"
         label = "ModPO"
-        parameters = { objective = "modular", policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { objective = "modular", policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "subpo"
         label = "SubPO, released estimator"
-        parameters = { estimator = "myopic", policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { estimator = "myopic", policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "planned"
@@ -63,24 +63,24 @@ const QUICK: [&str; 3] = [
     r#"
         name = "items"
         seeds = 10
-        budget = 1_170_000
+        budget = 585_000
         evaluation = { episodes = 20, mode = "sample" }
         environment = { name = "ItemGrid", copies = 20 }
 
         [[algorithm]]
         name = "subpo"
         label = "SubPO"
-        parameters = { policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "subpo"
         label = "ModPO"
-        parameters = { objective = "modular", policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { objective = "modular", policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "subpo"
         label = "SubPO, released estimator"
-        parameters = { estimator = "myopic", policy = "tabular", baseline = "leave-one-out", trajectories = 200, learning_rate = 0.1 }
+        parameters = { estimator = "myopic", policy = "tabular", baseline = "leave-one-out", trajectories = 100, learning_rate = 0.3 }
 
         [[algorithm]]
         name = "planned"

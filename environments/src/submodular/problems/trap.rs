@@ -13,7 +13,8 @@ use crate::{
 ///
 /// Cells to the left of the start are worth `near`; of the cells to its right only the last is worth
 /// anything, `far`, and an episode is just long enough to reach it. Whoever looks one step ahead goes
-/// left.
+/// left. By default the far value is large enough for a uniformly random policy to gain from going right,
+/// so a policy gradient that looks ahead is not drawn to the left either.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Trap {
@@ -27,7 +28,7 @@ pub struct Trap {
 
 impl Default for Trap {
     fn default() -> Self {
-        Trap { steps: 4, near: 1.0, far: 20.0 }
+        Trap { steps: 4, near: 1.0, far: 1000.0 }
     }
 }
 
