@@ -202,11 +202,10 @@ impl Relaxation {
         let mut visited = node.visited.clone();
         let distances = &self.distances[node.place()];
         self.largest.clear();
-        for place in 0..places {
-            let within = distances[place] <= left;
-            self.gains[place] = if within { visited.gain(problem.set_function(), place) } else { 0.0 };
-            self.largest.push(self.gains[place]);
+        for (place, (gain, distance)) in self.gains.iter_mut().zip(distances).enumerate() {
+            *gain = if *distance <= left { visited.gain(problem.set_function(), place) } else { 0.0 };
         }
+        self.largest.extend_from_slice(&self.gains);
         self.largest.sort_by(|a, b| b.total_cmp(a));
         let largest: f64 = self.largest.iter().take(left).sum();
 

@@ -132,7 +132,7 @@ fn expected_gains_agree_with_episodes() {
     let mut squares = [0.0; 4];
     for _ in 0..episodes {
         problem.reset(&mut rng, &mut [0.0; 3]).unwrap();
-        for h in 0..4 {
+        for (h, (sum, square)) in sums.iter_mut().zip(&mut squares).enumerate() {
             let place = problem.path()[h];
             let mut left: f64 = rng.random();
             let action = (0..5).find(|&a| {
@@ -141,14 +141,14 @@ fn expected_gains_agree_with_episodes() {
             });
             let action = Action::Discrete(action.unwrap_or(4));
             let reward = problem.step(action, &mut rng, &mut [0.0; 3]).unwrap().reward;
-            sums[h] += reward;
-            squares[h] += reward * reward;
+            *sum += reward;
+            *square += reward * reward;
         }
     }
-    for h in 0..4 {
-        let mean = sums[h] / f64::from(episodes);
-        let error = ((squares[h] / f64::from(episodes) - mean * mean) / f64::from(episodes)).sqrt();
-        assert!((mean - expected[h]).abs() < 4.0 * error + 1e-12, "{h}: {mean} and {}", expected[h]);
+    for ((sum, square), expected) in sums.iter().zip(&squares).zip(&expected) {
+        let mean = sum / f64::from(episodes);
+        let error = ((square / f64::from(episodes) - mean * mean) / f64::from(episodes)).sqrt();
+        assert!((mean - expected).abs() < 4.0 * error + 1e-12, "{mean} and {expected}");
     }
 }
 
