@@ -39,7 +39,7 @@ pub struct SubPo<D: Device> {
 
 /// The policy with its optimiser.
 enum Form<D: Device> {
-    Network { policy: Policy<D>, optimiser: Adam<D>, scratch: Vec<f32> },
+    Network { policy: Box<Policy<D>>, optimiser: Adam<D>, scratch: Vec<f32> },
     Tabular { policy: TabularPolicy, gradient: Vec<f64> },
 }
 
@@ -87,7 +87,7 @@ impl<D: Device> SubPo<D> {
         config.validate()?;
         let problem = ability(&*environment)?;
         let copies = environment.copies();
-        if config.trajectories % copies != 0 {
+        if !config.trajectories.is_multiple_of(copies) {
             let needed = format!("a number of copies that divides its {} trajectories", config.trajectories);
             return Err(unsupported(&needed, copies.to_string()));
         }
@@ -106,7 +106,7 @@ impl<D: Device> SubPo<D> {
             PolicyForm::Network => {
                 let policy = Policy::new(&device, observations, action_space, &config.network, seed)?;
                 let optimiser = Adam::new(AdamConfig::default(), &policy.parameters())?;
-                Form::Network { policy, optimiser, scratch: Vec::new() }
+                Form::Network { policy: Box::new(policy), optimiser, scratch: Vec::new() }
             }
         };
         let rows = config.trajectories * horizon;
