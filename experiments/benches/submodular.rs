@@ -14,7 +14,7 @@ use assay_algorithms::{
 use assay_environments::{
     Actions, Batch, BatchedEnvironment, BatchedStep, Environment,
     random::Seed,
-    submodular::{GridCoverage, InformativePath, ItemGrid, SetFunction, Submodular, VisitedSet},
+    submodular::{GridCoverage, InformativePath, ItemGrid, Submodular, VisitedSet},
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::Rng;
