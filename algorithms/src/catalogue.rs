@@ -11,8 +11,9 @@ use assay_environments::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Learner, baseline_only, bpi_ucbvi, dope, hapg, is_mbpg, mdpo, n_harpg, normalised_policy_gradient,
-    optpess_lp, planned, ppo, random, reinforce, sac, srvr_pg, stepmix, storm_pg, subpo, td3,
+    Error, Learner, baseline_only, bpi_ucbvi, domain_randomisation, dope, hapg, is_mbpg, iwocs, mdpo,
+    n_harpg, normalised_policy_gradient, optpess_lp, planned, ppo, random, reinforce, sac, srvr_pg, stepmix,
+    storm_pg, subpo, td3,
     tensor::{Cpu, Device},
     trpo, ucbvi,
 };
@@ -197,6 +198,18 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<planned::Config>(
             "planned",
             "Plans made with knowledge of set function and moves: greedy, beam, optimal",
+        ),
+        Entry::of::<iwocs::deep::Config>(
+            "iwocs",
+            "Robust control by worst cases one after the other (Zouitine et al. 2024)",
+        ),
+        Entry::of::<domain_randomisation::Config>(
+            "domain-randomisation",
+            "SAC with new physical parameters in every episode (Tobin et al. 2017)",
+        ),
+        Entry::of::<iwocs::tabular::Config>(
+            "iwocs-tabular",
+            "Robust planning by worst cases one after the other (Zouitine et al. 2024)",
         ),
         Entry::of::<td3::Config>("td3", "Twin delayed deterministic policy gradient (Fujimoto et al. 2018)"),
     ];

@@ -1,6 +1,6 @@
 //! The contract of an algorithm.
 
-use assay_environments::{Actions, Episode, random::Stream};
+use assay_environments::{Actions, BatchedEnvironment, BatchedStep, Episode, random::Stream};
 
 use crate::{Checkpoint, Error};
 
@@ -29,11 +29,60 @@ pub trait Learner {
         actions: &mut Actions,
     ) -> Result<(), Error>;
 
+    /// As [`act`](Self::act) within running episodes, for policies that depend on what happened in the
+    /// step before. Most do not, and act as [`act`](Self::act) does.
+    fn act_after(
+        &self,
+        _previous: &PreviousStep,
+        observations: &[f32],
+        mode: Mode,
+        rng: &mut Stream,
+        actions: &mut Actions,
+    ) -> Result<(), Error> {
+        self.act(observations, mode, rng, actions)
+    }
+
     /// Writes the complete state.
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error>;
 
     /// Puts a saved state back into a learner that was built from the same configuration.
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error>;
+}
+
+/// The step before the one to act in, row by row. Whoever plays episodes keeps it up to date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreviousStep {
+    /// What was observed (rows × features).
+    pub observations: Vec<f32>,
+    /// What was done.
+    pub actions: Actions,
+    /// Whether there was such a step in the same episode.
+    pub known: Vec<bool>,
+}
+
+impl PreviousStep {
+    /// Nothing has happened yet in any copy of `environment`.
+    pub fn none(environment: &dyn BatchedEnvironment) -> Self {
+        let copies = environment.copies();
+        PreviousStep {
+            observations: vec![0.0; copies * environment.observation_space().features()],
+            actions: Actions::zeros(environment.action_space(), copies),
+            known: vec![false; copies],
+        }
+    }
+
+    /// `actions` are about to be taken in `observations` (rows × features).
+    pub fn begin(&mut self, observations: &[f32], actions: &Actions) {
+        self.observations.copy_from_slice(observations);
+        self.actions.clone_from(actions);
+    }
+
+    /// They led to `step`.
+    pub fn end(&mut self, step: &BatchedStep) {
+        for (row, known) in self.known.iter_mut().enumerate() {
+            *known = !(step.terminated[row] || step.truncated[row]);
+        }
+    }
 }
 
 /// How a policy is turned into an action.

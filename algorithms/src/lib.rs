@@ -20,10 +20,12 @@ pub mod baseline_only;
 pub mod bpi_ucbvi;
 pub mod catalogue;
 pub mod conjugate_gradient;
+pub mod domain_randomisation;
 pub mod dope;
 pub mod episodic;
 pub mod hapg;
 pub mod is_mbpg;
+pub mod iwocs;
 pub mod mdpo;
 pub mod n_harpg;
 pub mod networks;
@@ -60,4 +62,4 @@ mod testing;
 
 pub use checkpoint::Checkpoint;
 pub use error::Error;
-pub use learner::{Learner, Mode, Report};
+pub use learner::{Learner, Mode, PreviousStep, Report};

@@ -11,7 +11,7 @@ use crate::{
     Checkpoint, Error, Learner, Mode, Report,
     catalogue::Configuration,
     learner::Means,
-    networks::Ensemble,
+    networks::{DenseConfig, Ensemble},
     off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
     policies::{
@@ -121,7 +121,12 @@ impl Configuration for Config {
 }
 
 impl Config {
-    fn settings(&self) -> Settings<'_> {
+    /// The form of all networks.
+    pub(crate) fn network(&self) -> DenseConfig {
+        self.settings().network()
+    }
+
+    pub(crate) fn settings(&self) -> Settings<'_> {
         Settings {
             steps: self.steps,
             replay: replay::Settings {
@@ -144,9 +149,20 @@ const METRICS: [&str; 5] = ["policy_loss", "critic_loss", "q_value", "entropy", 
 
 /// Soft actor-critic at work.
 pub struct Sac<D: Device> {
+    steps: usize,
+    collector: Collector,
+    agent: Agent<D>,
+    outputs: Vec<f32>,
+}
+
+/// What learns: policy, critics and temperature, without environments and memory.
+pub struct Agent<D: Device> {
     config: Config,
     device: D,
-    collector: Collector,
+    /// What its parts are called in checkpoints: this and their name.
+    prefix: String,
+    /// Numbers of an action.
+    width: usize,
     policy: SquashedPolicy<D>,
     critics: Ensemble<D>,
     target_critics: Ensemble<D>,
@@ -156,7 +172,6 @@ pub struct Sac<D: Device> {
     /// The noise of reparametrised actions.
     noise_stream: Stream,
     noise: Vec<f32>,
-    outputs: Vec<f32>,
 }
 
 impl<D: Device> Sac<D> {
@@ -174,38 +189,66 @@ impl<D: Device> Sac<D> {
         config.validate()?;
         let collector = Collector::new(NAME, environment, config.settings().replay, seed)?;
         let features = collector.environment().observation_space().features();
-        let width = collector.action_box().width();
+        let agent = Agent::new(&config, "", features, collector.action_box().width(), seed, &device)?;
+        Ok(Sac { steps: config.steps, collector, agent, outputs: Vec::new() })
+    }
+}
+
+impl<D: Device> Agent<D> {
+    /// An agent for observations of `features` numbers and actions of `width` numbers on [−1, 1]. In
+    /// checkpoints the names of its parts begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn new(
+        config: &Config,
+        prefix: &str,
+        features: usize,
+        width: usize,
+        seed: Seed,
+        device: &D,
+    ) -> Result<Self, Error> {
         let network = config.settings().network();
         let mut rng = seed.stream("initialisation");
-        let policy = SquashedPolicy::new(&device, "policy", features, width, &network, &mut rng)?;
-        let critics = Ensemble::new(&device, "critics", 2, features + width, 1, &network, &mut rng)?;
-        Ok(Sac {
+        let name = |part: &str| format!("{prefix}{part}");
+        let policy = SquashedPolicy::new(device, &name("policy"), features, width, &network, &mut rng)?;
+        let inputs = features + width;
+        let critics = Ensemble::new(device, &name("critics"), 2, inputs, 1, &network, &mut rng)?;
+        Ok(Agent {
             policy_optimiser: Adam::new(AdamConfig::default(), &[policy.parameters()])?,
             critic_optimiser: Adam::new(AdamConfig::default(), &[critics.parameters()])?,
-            temperature: EntropyWeight::new(&device, config.temperature, width)?,
+            temperature: EntropyWeight::new(device, prefix, config.temperature, width)?,
             noise_stream: seed.stream("noise"),
             noise: vec![0.0; config.batch_size * width],
-            outputs: Vec::new(),
-            target_critics: critics.duplicate("target_critics")?,
-            config,
-            device,
-            collector,
+            target_critics: critics.duplicate(&name("target_critics"))?,
+            config: config.clone(),
+            device: device.clone(),
+            prefix: prefix.to_owned(),
+            width,
             policy,
             critics,
         })
     }
 
+    /// The policy.
+    pub fn policy(&self) -> &SquashedPolicy<D> {
+        &self.policy
+    }
+
     /// Standard normal numbers for the actions of a batch: (transitions × width).
-    fn draw_noise(&mut self) -> Result<Matrix<D>, Error> {
+    pub(crate) fn draw_noise(&mut self) -> Result<Matrix<D>, Error> {
         fill_normal(&mut self.noise_stream, &mut self.noise);
-        self.device.matrix(&self.noise, self.config.batch_size, self.collector.action_box().width())
+        self.device.matrix(&self.noise, self.config.batch_size, self.width)
     }
 
     /// One gradient step of temperature, critics and policy, and a soft update of the target
     /// critics.
-    fn gradient_step(&mut self, means: &mut Means<5>) -> Result<(), Error> {
+    pub(crate) fn gradient_step<const N: usize>(
+        &mut self,
+        batch: &Minibatch<D>,
+        means: &mut Means<N>,
+    ) -> Result<(), Error> {
         let Config { target_rate, learning_rate, .. } = self.config;
-        let batch = self.collector.draw(&self.device)?;
         let temperature = self.temperature.value();
         means.add("temperature", temperature);
 
@@ -218,7 +261,7 @@ impl<D: Device> Sac<D> {
 
         // The critics, with a′ ~ π(·|s′).
         let noise = self.draw_noise()?;
-        let targets = self.targets(&batch, noise, temperature)?;
+        let targets = self.targets(batch, noise, temperature)?;
         let values = self.critics.record_values(batch.state_actions.clone())?;
         means.add_mean("q_value", &values.to_host());
         let (loss, mut gradients) = backward(critic_loss(values, targets) * 0.5, "critic loss")?;
@@ -226,7 +269,7 @@ impl<D: Device> Sac<D> {
         means.add("critic_loss", loss);
 
         // The policy, through ã.
-        let loss = self.policy_loss(&batch, sample, temperature)?;
+        let loss = self.policy_loss(batch, sample, temperature)?;
         let (loss, mut gradients) = backward(loss, "policy loss")?;
         self.policy_optimiser.step(&mut [self.policy.parameters_mut()], &mut gradients, learning_rate)?;
         means.add("policy_loss", loss);
@@ -256,17 +299,46 @@ impl<D: Device> Sac<D> {
     }
 }
 
+impl<D: Device> Agent<D> {
+    /// Writes the complete state.
+    pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
+        let name = |part: &str| format!("{}{part}", self.prefix);
+        self.policy.parameters().save(checkpoint);
+        self.critics.parameters().save(checkpoint);
+        self.target_critics.parameters().save(checkpoint);
+        self.policy_optimiser.save(&name("policy_optimiser"), checkpoint)?;
+        self.critic_optimiser.save(&name("critic_optimiser"), checkpoint)?;
+        self.temperature.save(&name("temperature_optimiser"), checkpoint)?;
+        checkpoint.put_record(&name("noise_stream"), &self.noise_stream)
+    }
+
+    /// Puts a saved state back.
+    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let name = |part: &str| format!("{}{part}", self.prefix);
+        self.policy.parameters_mut().load(checkpoint)?;
+        self.critics.parameters_mut().load(checkpoint)?;
+        self.target_critics.parameters_mut().load(checkpoint)?;
+        self.policy_optimiser.load(&name("policy_optimiser"), checkpoint)?;
+        self.critic_optimiser.load(&name("critic_optimiser"), checkpoint)?;
+        self.temperature.load(&name("temperature_optimiser"), checkpoint)?;
+        self.noise_stream = checkpoint.record(&name("noise_stream"))?;
+        Ok(())
+    }
+}
+
 impl<D: Device> Learner for Sac<D> {
     fn advance(&mut self) -> Result<Report, Error> {
         let mut report = Report::default();
         let mut means = Means::new(METRICS);
-        for _ in 0..self.config.steps {
+        for _ in 0..self.steps {
             let episodes = self.collector.step(|observations, rng, actions| {
-                self.policy.act(observations, Mode::Sample, rng, &mut self.outputs, actions);
+                self.agent.policy.act(observations, Mode::Sample, rng, &mut self.outputs, actions);
             })?;
             report.episodes.extend_from_slice(episodes);
             for _ in 0..self.collector.updates_due() {
-                self.gradient_step(&mut means).map_err(|e| e.after(self.collector.steps()))?;
+                let batch = self.collector.draw(&self.agent.device)?;
+                let steps = self.collector.steps();
+                self.agent.gradient_step(&batch, &mut means).map_err(|e| e.after(steps))?;
             }
         }
         report.metrics = means.metrics();
@@ -285,31 +357,18 @@ impl<D: Device> Learner for Sac<D> {
         actions: &mut Actions,
     ) -> Result<(), Error> {
         self.collector.act(observations, actions, |observations, actions| {
-            self.policy.act(observations, mode, rng, &mut Vec::new(), actions);
+            self.agent.policy.act(observations, mode, rng, &mut Vec::new(), actions);
         })
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         self.collector.save(checkpoint)?;
-        self.policy.parameters().save(checkpoint);
-        self.critics.parameters().save(checkpoint);
-        self.target_critics.parameters().save(checkpoint);
-        self.policy_optimiser.save("policy_optimiser", checkpoint)?;
-        self.critic_optimiser.save("critic_optimiser", checkpoint)?;
-        self.temperature.save(checkpoint)?;
-        checkpoint.put_record("noise_stream", &self.noise_stream)
+        self.agent.save(checkpoint)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.collector.load(checkpoint)?;
-        self.policy.parameters_mut().load(checkpoint)?;
-        self.critics.parameters_mut().load(checkpoint)?;
-        self.target_critics.parameters_mut().load(checkpoint)?;
-        self.policy_optimiser.load("policy_optimiser", checkpoint)?;
-        self.critic_optimiser.load("critic_optimiser", checkpoint)?;
-        self.temperature.load(checkpoint)?;
-        self.noise_stream = checkpoint.record("noise_stream")?;
-        Ok(())
+        self.agent.load(checkpoint)
     }
 }
 
@@ -326,11 +385,12 @@ enum EntropyWeight<D: Device> {
 }
 
 impl<D: Device> EntropyWeight<D> {
-    fn new(device: &D, temperature: Temperature, width: usize) -> Result<Self, Error> {
+    fn new(device: &D, prefix: &str, temperature: Temperature, width: usize) -> Result<Self, Error> {
         Ok(match temperature {
             Temperature::Fixed { value } => EntropyWeight::Fixed(value as f32),
             Temperature::Learned { initial, target_entropy_per_dimension } => {
-                let log = Parameters::free(device, "log_temperature", &[initial.ln() as f32])?;
+                let log =
+                    Parameters::free(device, &format!("{prefix}log_temperature"), &[initial.ln() as f32])?;
                 EntropyWeight::Learned {
                     optimiser: Adam::new(AdamConfig::default(), &[&log])?,
                     target_entropy: (target_entropy_per_dimension * width as f64) as f32,
@@ -357,18 +417,18 @@ impl<D: Device> EntropyWeight<D> {
         Ok(())
     }
 
-    fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
+    fn save(&self, name: &str, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         if let EntropyWeight::Learned { log, optimiser, .. } = self {
             log.save(checkpoint);
-            optimiser.save("temperature_optimiser", checkpoint)?;
+            optimiser.save(name, checkpoint)?;
         }
         Ok(())
     }
 
-    fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+    fn load(&mut self, name: &str, checkpoint: &Checkpoint) -> Result<(), Error> {
         if let EntropyWeight::Learned { log, optimiser, .. } = self {
             log.load(checkpoint)?;
-            optimiser.load("temperature_optimiser", checkpoint)?;
+            optimiser.load(name, checkpoint)?;
         }
         Ok(())
     }
@@ -378,7 +438,6 @@ impl<D: Device> EntropyWeight<D> {
 mod tests {
     use super::*;
     use crate::{
-        networks::DenseConfig,
         replay::TransitionBatch,
         tensor::Cpu,
         testing::{assert_gradient, minibatch, pendulum, transitions},
@@ -388,10 +447,10 @@ mod tests {
 
     /// A small learner with smooth networks, which finite differences need, and critics whose
     /// targets differ from them.
-    fn smooth() -> (Sac<Cpu>, Minibatch<Cpu>, TransitionBatch, Stream) {
+    fn smooth() -> (Agent<Cpu>, Minibatch<Cpu>, TransitionBatch, Stream) {
         let seed = Seed::new(1);
         let config = Config { hidden: vec![8], batch_size: ROWS, ..Config::default() };
-        let mut sac = Sac::new(config, pendulum(1, 1), seed, Cpu::open().unwrap()).unwrap();
+        let mut sac = Agent::new(&config, "", 3, 1, seed, &Cpu::open().unwrap()).unwrap();
         let mut rng = seed.stream("test");
         let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
         let device = sac.device.clone();
@@ -463,27 +522,32 @@ mod tests {
     fn the_temperature_falls_above_the_target_entropy_and_rises_below_it() {
         let learned = Temperature::Learned { initial: 0.5, target_entropy_per_dimension: -1.0 };
         for (entropy, sign) in [(-1.0, -1.0), (-3.0, 1.0)] {
-            let mut weight = EntropyWeight::new(&Cpu::open().unwrap(), learned, 2).unwrap();
+            let mut weight = EntropyWeight::new(&Cpu::open().unwrap(), "", learned, 2).unwrap();
             weight.step(-entropy, 0.01).unwrap();
             // The first step of Adam has the length of the learning rate.
             let change = (weight.value() / 0.5).ln();
             assert!((change - sign * 0.01).abs() < 1e-5, "entropy {entropy}: {change}");
         }
         let fixed = Temperature::Fixed { value: 0.5 };
-        let mut weight = EntropyWeight::new(&Cpu::open().unwrap(), fixed, 2).unwrap();
+        let mut weight = EntropyWeight::new(&Cpu::open().unwrap(), "", fixed, 2).unwrap();
         weight.step(1.0, 0.01).unwrap();
         assert_eq!(weight.value(), 0.5);
     }
 
     #[test]
     fn a_gradient_step_moves_the_target_critics_by_the_target_rate() {
-        let (mut sac, ..) = smooth();
-        sac.config.steps = 101;
-        sac.config.learning_starts = 100;
-        let before = sac.target_critics.parameters().values().to_vec();
+        let config = Config {
+            hidden: vec![8],
+            batch_size: ROWS,
+            steps: 101,
+            learning_starts: 100,
+            ..Config::default()
+        };
+        let mut sac = Sac::new(config, pendulum(1, 1), Seed::new(1), Cpu::open().unwrap()).unwrap();
+        let before = sac.agent.target_critics.parameters().values().to_vec();
         sac.advance().unwrap();
-        let critics = sac.critics.parameters().values();
-        let after = sac.target_critics.parameters().values();
+        let critics = sac.agent.critics.parameters().values();
+        let after = sac.agent.target_critics.parameters().values();
         for ((after, before), critic) in after.iter().zip(&before).zip(critics.iter()) {
             assert_eq!(*after, (1.0 - 0.005) * before + 0.005 * critic);
         }

@@ -18,8 +18,8 @@ use crate::{
         ExperimentDesign, GraphExploration, GridCoverage, InformativePath, ItemGrid, RoomExploration, Trap,
     },
     tabular::{
-        Chain, CliffWalking, DeepSea, FiniteMdp, FrozenLake, Garnet, GridWorld, LayeredRandom, RiverSwim,
-        StochasticFrozenLake,
+        Chain, CliffWalking, DeepSea, FiniteMdp, FrozenLake, Garnet, GridWorld, LayeredRandom,
+        RandomUncertainty, RiverSwim, StochasticFrozenLake, UncertainMdp, WindyWalk,
     },
     wrappers::TimeLimit,
 };
@@ -182,6 +182,15 @@ fn tabular_entries() -> Vec<Entry> {
         ),
         tabular_entry("DeepSea", "find a treasure that only one plan reaches", None, DeepSea::build),
         tabular_entry("Garnet", "a random decision process", Some(1000), Garnet::build),
+        limited("WindyWalk", "walk against a wind of unknown strength", 1000, |p: &UnknownWind| {
+            Ok(UncertainMdp::new(WindyWalk::uncertainty_set(p.levels, p.strongest)?))
+        }),
+        limited(
+            "RandomUncertainty",
+            "a random decision process of several",
+            1000,
+            |p: &RandomUncertainty| Ok(UncertainMdp::new(p.build()?)),
+        ),
         entry("LayeredRandom", "a random episodic process with tables of its own at every step", {
             |p: &LayeredRandom| p.build()
         }),
@@ -451,6 +460,20 @@ fn defaults<P: Serialize + Default>() -> toml::Table {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Nothing {}
+
+/// The strengths of the wind that are possible, from 0 to `strongest`.
+#[derive(Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UnknownWind {
+    levels: usize,
+    strongest: f64,
+}
+
+impl Default for UnknownWind {
+    fn default() -> Self {
+        UnknownWind { levels: 25, strongest: 0.5 }
+    }
+}
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

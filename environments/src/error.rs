@@ -69,6 +69,12 @@ pub enum Error {
         /// What is missing or does not fit.
         reason: String,
     },
+    /// An environment whose physical parameters are fixed.
+    #[error("copy {copy} of the environment has no physical parameters that can be set")]
+    Unchangeable {
+        /// The copy's index in the batch.
+        copy: usize,
+    },
     /// A table that is not a decision process.
     #[error("invalid decision process: {reason}")]
     InvalidProcess {

@@ -24,6 +24,7 @@
 pub mod catalogue;
 pub mod classic;
 pub mod conformance;
+pub mod domain_randomisation;
 #[cfg(feature = "gym-rs")]
 pub mod gym_rs;
 pub mod hills;

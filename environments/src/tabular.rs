@@ -23,6 +23,8 @@ mod stochastic_frozen_lake;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod uncertainty;
+mod windy_walk;
 
 pub use chain::Chain;
 pub use cliff_walking::CliffWalking;
@@ -37,6 +39,8 @@ pub use post_decision_mdp::{Decision, PostDecisionMdp};
 pub use river_swim::RiverSwim;
 pub use stochastic_frozen_lake::StochasticFrozenLake;
 pub use tables::Transition;
+pub use uncertainty::{RandomUncertainty, RectangularSet, UncertainMdp, UncertaintySet};
+pub use windy_walk::WindyWalk;
 
 /// An environment whose exact tables are known.
 ///
@@ -45,4 +49,10 @@ pub trait Tabular {
     /// The decision process that the environment samples from. A time limit around it is not part
     /// of the process: it only interrupts episodes. Cheap where the tables already exist.
     fn finite_mdp(&self) -> FiniteMdp;
+
+    /// The processes that may be the true one instead, for robust problems; `None` where there is no
+    /// doubt.
+    fn uncertainty_set(&self) -> Option<&UncertaintySet> {
+        None
+    }
 }

@@ -11,7 +11,7 @@
 //! runs = "example"                 # optional: shares its runs with the other claims that say so
 //! seeds = [10, 20, 30]             # looks: stop after 10 seeds if decided, else after 20, else 30
 //! confidence = 0.95
-//! metric = "final-return"          # "area-under-curve", { steps-to = { level = 0.9 } }, { named = … }
+//! metric = "final-return"          # "area-under-curve", "worst-return", { steps-to = { level = 0.9 } }, { named = … }
 //! direction = "at-least-as-good"   # or "better"
 //! margin = { fraction = 0.05 }     # of the tasks' reference ranges; or { absolute = 20.0 }
 //! evaluation = { episodes = 20 }   # as in an experiment

@@ -279,6 +279,9 @@ impl Demonstration {
             let measure = Measure::named(name);
             results::add_to(&mut table, &groups, &measure, *larger_is_better)?;
             panels.extend(figures::figure(kind, &groups, &measure, *larger_is_better)?.panels);
+            if measure == Measure::WorstReturn {
+                panels.extend(figures::maps(&groups)?);
+            }
             if self.rates {
                 fitted.push_str(&rates::tables(&groups, measure.name())?);
             }

@@ -11,6 +11,8 @@
 //! episodes = 10
 //! mode = "greedy"              # or "sample"
 //! step_limit = 10_000          # an episode is cut off here at the latest
+//! # optional: under physical parameters on a grid, with so many episodes at every point
+//! grid = { points = 7, ranges = { mass = [0.5, 1.5], length = [0.5, 1.5] } }
 //!
 //! [records]
 //! interval = 100               # steps between rows of metrics; default: a thousandth of the budget
@@ -33,8 +35,15 @@
 
 use std::{fmt, path::Path};
 
-use assay_algorithms::{Mode, catalogue::DeviceKind};
-use assay_environments::parameters::{self, ParameterError, require};
+use assay_algorithms::{
+    Mode,
+    catalogue::DeviceKind,
+    iwocs::{deep, search},
+};
+use assay_environments::{
+    domain_randomisation::ParameterBox,
+    parameters::{self, ParameterError, require},
+};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -75,11 +84,32 @@ pub struct Evaluation {
     pub mode: Mode,
     /// Where an episode without end is cut off, in steps.
     pub step_limit: u64,
+    /// Physical parameters under which policies are evaluated, where not those of the environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<PhysicalGrid>,
+}
+
+/// Every combination of several values of physical parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhysicalGrid {
+    /// Values of each parameter, evenly from the smallest to the largest; at least 2.
+    pub points: usize,
+    /// The smallest and the largest value of each parameter, by name.
+    pub ranges: ParameterBox,
+}
+
+impl PhysicalGrid {
+    /// All combinations, the last parameter in alphabetical order fastest.
+    pub fn cells(&self) -> Vec<Vec<f64>> {
+        let unit = search::grid(self.ranges.len(), self.points);
+        unit.iter().map(|point| deep::physical(&self.ranges, point)).collect()
+    }
 }
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Evaluation { interval: 0, episodes: 10, mode: Mode::Greedy, step_limit: 10_000 }
+        Evaluation { interval: 0, episodes: 10, mode: Mode::Greedy, step_limit: 10_000, grid: None }
     }
 }
 
@@ -187,6 +217,15 @@ impl Experiment {
         let evaluation = &self.evaluation;
         require("episodes", evaluation.episodes, evaluation.episodes > 0, "at least 1")
             .and(require("step_limit", evaluation.step_limit, evaluation.step_limit > 0, "at least 1"))
+            .and(evaluation.grid.as_ref().map_or(Ok(()), |grid| {
+                let (points, named) = (grid.points, !grid.ranges.is_empty());
+                require("grid.points", points, (2..=1000).contains(&points), "2 to 1000").and(require(
+                    "grid.ranges",
+                    "empty",
+                    named,
+                    "a range for each parameter, by name",
+                ))
+            }))
             .map_err(Error::parameter(format!("{file}, [evaluation]")))?;
         let mut labels: Vec<String> = Vec::new();
         for algorithm in &self.algorithms {

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use assay_plots::{Axis, Curves, Figure, Interval, Intervals, Mark, Numbers, Panel, Plot, Reference, Series};
+use assay_plots::{
+    Axis, Curves, Figure, GridMap, Interval, Intervals, Mark, Numbers, Panel, Plot, Reference, Series,
+};
 
 use assay_theory::rate::Rate;
 
@@ -76,6 +78,37 @@ fn bootstrap() -> Result<Bootstrap, Error> {
     Ok(Bootstrap::new(2_000, usual.confidence(), assay_environments::random::Seed::new(0))?)
 }
 
+/// Maps of the mean return over grids of two physical parameters, one for each algorithm, with the same
+/// colours within an experiment; none where evaluations are not on such a grid. Errors as reading the
+/// records does.
+pub fn maps(groups: &[Group]) -> Result<Vec<Panel>, Error> {
+    let mut panels = Vec::new();
+    let experiments = by_experiment(groups);
+    for experiment in &experiments {
+        let means = experiment.groups.iter().map(Group::mean_over_grid).collect::<Result<Vec<_>, _>>()?;
+        let all = || means.iter().flatten().flat_map(|(_, means)| means.iter().copied());
+        let reach = [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)];
+        for (group, means) in experiment.groups.iter().zip(&means) {
+            let Some((grid, means)) = means else { continue };
+            let [(up, [bottom, top]), (across, [left, right])] = grid.ranges.iter().collect::<Vec<_>>()[..]
+            else {
+                continue;
+            };
+            // The first parameter grows upwards, and rows are counted from the top.
+            let values = means.chunks(grid.points).rev().flatten().copied().map(Some).collect();
+            let sides = [format!("{across}: {left} to {right}"), format!("{up}: {bottom} to {top}")];
+            let map =
+                GridMap { reach: Some(reach), sides, ..GridMap::new("Return (mean)", grid.points, values) };
+            let title = match experiments.len() {
+                1 => group.label.clone(),
+                _ => format!("{}, {}", title(experiment, &experiments), group.label),
+            };
+            panels.push(Panel::new(title, map));
+        }
+    }
+    Ok(panels)
+}
+
 /// Values, lower and upper ends.
 fn columns(estimates: &[Estimate]) -> [Vec<f64>; 3] {
     [|e: &Estimate| e.value, |e: &Estimate| e.low, |e: &Estimate| e.high]
@@ -93,6 +126,7 @@ fn curves(groups: &[Group], measure: &Measure) -> Result<Curves, Error> {
     let height = match measure {
         Measure::Metric(name) => Axis::new(format!("{name} (IQM)")),
         Measure::FinalReturn | Measure::AreaUnderCurve => Axis::new("Return (IQM)"),
+        Measure::WorstReturn => Axis::new("Worst return (IQM)"),
     };
     Ok(Curves::new(Axis::steps(), height, series))
 }

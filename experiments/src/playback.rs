@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use assay_algorithms::{Learner, Mode};
+use assay_algorithms::{Learner, Mode, PreviousStep};
 use assay_environments::{
     Actions, BatchedEnvironment, BatchedStep, Episode, catalogue,
     picture::{Animation, Picture},
@@ -30,8 +30,15 @@ pub fn of_run(folder: &Path, mode: Mode, seed: u64, limit: u64, interval: f64) -
     let seed = Seed::new(seed).child("playback");
     let stage = run.environment(&run.title())?.replicate(1, seed);
     let mut rng = seed.stream("policy");
+    let mut previous = PreviousStep::none(&*stage);
     play(stage, limit, interval, &run.environment.name, |observations, actions| {
-        learner.act(observations, mode, &mut rng, actions).map_err(Error::algorithm(run.title()))
+        learner
+            .act_after(&previous, observations, mode, &mut rng, actions)
+            .map_err(Error::algorithm(run.title()))?;
+        // One episode is played, which goes on as long as somebody asks.
+        previous.begin(observations, actions);
+        previous.known.fill(true);
+        Ok(())
     })
 }
 

@@ -209,6 +209,7 @@ impl Report {
         let groups = self.tasks.concat();
         let measure = match &self.claim.metric {
             Metric::Named { name, .. } => Measure::Metric(name.clone()),
+            Metric::WorstReturn => Measure::WorstReturn,
             _ => Measure::FinalReturn,
         };
         let kind = if self.claim.rates { Kind::Rates } else { Kind::Curves };
@@ -221,6 +222,10 @@ impl Report {
                 }
             }
         }
+        if let Metric::WorstReturn = self.claim.metric {
+            figure.panels.extend(figures::maps(&groups)?);
+            figure = Figure::new(figure.panels).ordered(figure.order);
+        }
         Ok(figure)
     }
 }
@@ -230,6 +235,7 @@ fn measured(metric: &Metric) -> String {
     match metric {
         Metric::FinalReturn => "final return".into(),
         Metric::AreaUnderCurve => "average return".into(),
+        Metric::WorstReturn => "worst return".into(),
         Metric::StepsTo { level } => format!("steps to {level} of the reference range"),
         Metric::Named { name, .. } => name.clone(),
     }

@@ -7,7 +7,8 @@ use assay_environments::parameters;
 use crate::{
     Error, Run,
     claims::{Metric, Task},
-    records::{self, Failure, Metrics, Record, Status, Summary, difference},
+    experiment::PhysicalGrid,
+    records::{self, EvaluationPoint, Failure, Metrics, Record, Status, Summary, difference},
     statistics::{Bootstrap, Curves, Scores},
     tables::Table,
 };
@@ -38,16 +39,19 @@ pub enum Measure {
     FinalReturn,
     /// The mean return over all evaluations, weighted by the steps between them.
     AreaUnderCurve,
+    /// The mean return of the last evaluation at the worst point of its grid of physical parameters.
+    WorstReturn,
     /// A column of `metrics.csv`: its last value.
     Metric(String),
 }
 
 impl Measure {
-    /// `final-return`, `area-under-curve`, or else the name of a metric.
+    /// `final-return`, `area-under-curve`, `worst-return`, or else the name of a metric.
     pub fn named(name: &str) -> Self {
         match name {
             "final-return" => Measure::FinalReturn,
             "area-under-curve" => Measure::AreaUnderCurve,
+            "worst-return" => Measure::WorstReturn,
             name => Measure::Metric(name.to_owned()),
         }
     }
@@ -57,6 +61,7 @@ impl Measure {
         match self {
             Measure::FinalReturn => "final-return",
             Measure::AreaUnderCurve => "area-under-curve",
+            Measure::WorstReturn => "worst-return",
             Measure::Metric(name) => name,
         }
     }
@@ -66,6 +71,7 @@ impl Measure {
         match self {
             Measure::FinalReturn => "Final return",
             Measure::AreaUnderCurve => "Average return",
+            Measure::WorstReturn => "Worst return",
             Measure::Metric(name) => name,
         }
     }
@@ -194,6 +200,38 @@ impl Group {
     /// The mean return of each evaluation of each finished run, at the steps where evaluations were
     /// due. Errors when no run is finished or an evaluation is missing.
     pub fn returns(&self) -> Result<Curves, Error> {
+        self.evaluations(|_, point| point.summary().mean_reward)
+    }
+
+    /// As [`returns`](Self::returns) at the point of the grid of physical parameters where it is worst;
+    /// without a grid the same.
+    pub fn worst_returns(&self) -> Result<Curves, Error> {
+        self.evaluations(|record, point| {
+            let means = point.means(record.run.evaluation.episodes);
+            means.into_iter().fold(f64::INFINITY, f64::min)
+        })
+    }
+
+    /// The return of the last evaluation at every point of its grid of physical parameters, in the grid's
+    /// order: the mean over episodes and finished runs. `None` where there is no grid. Errors as
+    /// [`returns`](Self::returns).
+    pub fn mean_over_grid(&self) -> Result<Option<(PhysicalGrid, Vec<f64>)>, Error> {
+        self.require_finished()?;
+        let Some(grid) = self.finished[0].0.run.evaluation.grid.clone() else { return Ok(None) };
+        let mut sums = vec![0.0; grid.cells().len()];
+        for (record, _) in &self.finished {
+            let last = records::evaluations(&record.folder)?.pop();
+            let means = last.map(|point| point.means(record.run.evaluation.episodes)).unwrap_or_default();
+            if means.len() != sums.len() {
+                return Err(Error::damaged(&record.folder, "its last evaluation is not on the whole grid"));
+            }
+            sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum += mean);
+        }
+        let runs = self.finished.len() as f64;
+        Ok(Some((grid, sums.into_iter().map(|sum| sum / runs).collect())))
+    }
+
+    fn evaluations(&self, value: impl Fn(&Record, &EvaluationPoint) -> f64) -> Result<Curves, Error> {
         self.require_finished()?;
         let mut due: Vec<u64> = Vec::new();
         let mut runs = Vec::with_capacity(self.finished.len());
@@ -208,7 +246,7 @@ impl Group {
                     "{folder} has evaluations at other steps than its siblings"
                 )));
             }
-            runs.push(points.iter().map(|point| point.summary().mean_reward).collect::<Vec<_>>());
+            runs.push(points.iter().map(|point| value(record, point)).collect::<Vec<_>>());
         }
         Ok(Curves::single_task(&due, &runs)?)
     }
@@ -218,7 +256,11 @@ impl Group {
     /// there or has no value at a point, or the runs have points at different steps.
     pub fn curves(&self, measure: &Measure) -> Result<Curves, Error> {
         const POINTS: usize = 100;
-        let Measure::Metric(name) = measure else { return self.returns() };
+        let name = match measure {
+            Measure::Metric(name) => name,
+            Measure::WorstReturn => return self.worst_returns(),
+            Measure::FinalReturn | Measure::AreaUnderCurve => return self.returns(),
+        };
         self.require_finished()?;
         let mut steps: Vec<f64> = Vec::new();
         let mut runs = Vec::with_capacity(self.finished.len());
@@ -248,6 +290,7 @@ impl Group {
         match measure {
             Measure::FinalReturn => Ok(self.returns()?.last().clone()),
             Measure::AreaUnderCurve => Ok(self.returns()?.area()),
+            Measure::WorstReturn => Ok(self.worst_returns()?.last().clone()),
             Measure::Metric(name) => self.last_metric(name),
         }
     }
@@ -257,6 +300,9 @@ impl Group {
     pub(crate) fn metric(&self, metric: &Metric, task: &Task) -> Result<Scores, Error> {
         if let Metric::Named { name, .. } = metric {
             return self.last_metric(name);
+        }
+        if let Metric::WorstReturn = metric {
+            return Ok(self.worst_returns()?.last().clone());
         }
         let scores = metric.of_evaluations(&self.returns()?, task);
         scores.ok_or_else(|| Error::Records("the metric is not in the evaluations".into()))
@@ -279,7 +325,7 @@ impl Group {
     /// The column of a metric. Errors with the nearest spelling when there is none.
     fn column<'a>(&self, metrics: &'a Metrics, name: &str) -> Result<&'a [f64], Error> {
         metrics.column(name).ok_or_else(|| {
-            let evaluations = ["final-return", "area-under-curve"].into_iter();
+            let evaluations = ["final-return", "area-under-curve", "worst-return"].into_iter();
             let known = evaluations.chain(metrics.names.iter().map(String::as_str));
             Error::parameter(self.title())(parameters::unknown("metric", name, known))
         })

@@ -11,6 +11,7 @@ use assay_algorithms::{
 };
 use assay_environments::{
     BatchedEnvironment, catalogue as environments,
+    domain_randomisation::check_box,
     parameters::{self, ParameterError, require},
     random::Seed,
 };
@@ -161,7 +162,11 @@ impl Run {
 
     /// Makes environment and learner once, to see that they fit.
     pub(crate) fn check(&self, file: &str) -> Result<(), Error> {
-        let environment = self.environment(&format!("{file}, [environment]"))?;
+        let mut environment = self.environment(&format!("{file}, [environment]"))?;
+        if let Some(grid) = &self.evaluation.grid {
+            check_box(&mut *environment, &grid.ranges)
+                .map_err(Error::environment(format!("{file}, [evaluation], grid")))?;
+        }
         self.learner(environment, &format!("{file}, algorithm `{}`", self.label))?;
         Ok(())
     }

@@ -47,6 +47,10 @@ pub struct GridMap {
     pub arrows: Vec<Arrow>,
     /// Paths from cell to cell.
     pub paths: Vec<Path>,
+    /// Values that the colours reach to, beside the map's own: maps with the same ones can be compared.
+    pub reach: Option<[f64; 2]>,
+    /// What changes from the left to the right, and from the bottom to the top; nothing where empty.
+    pub sides: [String; 2],
 }
 
 /// A cell: its row from 0 at the top, its column from 0 at the left.
@@ -149,7 +153,8 @@ impl GridMap {
             let (part, given) = (panel.to_owned(), self.values.len());
             return Err(Error::Length { part, what: "values", given, expected });
         }
-        for (index, value) in self.values.iter().enumerate() {
+        let reach = self.reach.into_iter().flatten().map(Some);
+        for (index, value) in self.values.iter().copied().chain(reach).enumerate() {
             if let Some(value) = value.filter(|value| Axis::default().check(&[*value], "", "").is_err()) {
                 return Err(Error::NonFinite { part: panel.to_owned(), what: "value", index, value });
             }
@@ -182,7 +187,8 @@ impl GridMap {
     }
 
     fn scale(&self, height: f64) -> AxisLayout {
-        Axis::default().laid_out(self.values.iter().copied().flatten(), 0.0, (height / 16.0) as usize)
+        let values = self.values.iter().copied().flatten().chain(self.reach.into_iter().flatten());
+        Axis::default().laid_out(values, 0.0, (height / 16.0) as usize)
     }
 
     /// Height of a map this wide: cells are square, and no map is more than half again as high as
@@ -193,7 +199,11 @@ impl GridMap {
 
     pub(crate) fn margins(&self, height: f64) -> Margins {
         let bar = BAR_GAP + BAR + TICK + NEAR + self.scale(height).widest(SMALL);
-        Margins { left: NEAR, right: bar + label_beside(&self.label), top: 0.0, bottom: NEAR }
+        let [bottom, left] = self.sides.each_ref().map(|side| match side.is_empty() {
+            true => NEAR,
+            false => 2.0 * NEAR + LEADING * SMALL,
+        });
+        Margins { left, right: bar + label_beside(&self.label), top: 0.0, bottom }
     }
 
     pub(crate) fn draw(&self, sheet: &Sheet<'_>, frame: Frame, palette: &Palette) -> Result<(), Error> {
@@ -225,6 +235,13 @@ impl GridMap {
         self.draw_arrows(sheet, side, centre, &scale)?;
         self.draw_paths(sheet, side, centre, palette)?;
         self.write_in_cells(sheet, side, centre, &scale)?;
+        let [across, up] = &self.sides;
+        let middle = [frame.left + width / 2.0, frame.top + height / 2.0];
+        let letters = Letters::new(SMALL, INK, Anchor::Middle);
+        let aside = NEAR + LEADING * SMALL / 2.0;
+        write_fitted(sheet, [middle[0], frame.bottom() + aside], across, width, letters)?;
+        let letters = Letters { upwards: true, ..letters };
+        write_fitted(sheet, [frame.left - aside, middle[1]], up, height, letters)?;
         self.draw_bar(sheet, frame, &scale)
     }
 

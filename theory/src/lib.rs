@@ -17,6 +17,7 @@
 //! | [`constrained`] | the best policy under constraints, by linear programs |
 //! | [`confidence`] | confidence widths of counted transitions |
 //! | [`post_decision`] | values of post-decision states, and planning with them |
+//! | [`robust`] | worst cases over sets of processes, and robust value iteration |
 //! | [`regularised`] | the same with an entropy bonus |
 //! | [`gradient`] | policy gradient, Fisher information and natural gradient of a softmax policy |
 //! | [`normal_actions`] | the same for Gaussian policies, where expectations are known in closed form |
@@ -39,6 +40,7 @@ pub mod post_decision;
 pub mod rate;
 pub mod regret;
 pub mod regularised;
+pub mod robust;
 pub mod submodular;
 
 mod bellman;

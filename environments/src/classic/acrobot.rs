@@ -5,26 +5,50 @@ use std::f64::consts::PI;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::physics::{Physics, Quantity};
 use crate::{
-    Action, Environment, Error, Outcome, Space,
+    Action, Environment, Error, Outcome, PhysicalParameter, PhysicalParameters, Space,
     picture::{Colour, Picture, Style},
     random::Stream,
 };
 
-/// Length of the first link in m.
+/// Length of each link in m.
 const LENGTH: f64 = 1.0;
-/// Mass of each link in kg.
-const MASS: f64 = 1.0;
 /// Distance from a link's upper end to its centre of mass in m.
 const CENTRE: f64 = 0.5;
 /// Moment of inertia of each link in kg m².
 const INERTIA: f64 = 1.0;
-/// Acceleration of gravity in m/s².
-const GRAVITY: f64 = 9.8;
 /// Time between two states in s: one Runge-Kutta step.
 const TIME_STEP: f64 = 0.2;
 /// Largest angular velocities of the first and the second joint in rad/s.
 const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI];
+
+/// The physical parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Values {
+    /// In kg.
+    link_1_mass: f64,
+    /// In kg.
+    link_2_mass: f64,
+    /// Acceleration of gravity in m/s².
+    gravity: f64,
+    /// Size of the torque in N m.
+    torque: f64,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values { link_1_mass: 1.0, link_2_mass: 1.0, gravity: 9.8, torque: 1.0 }
+    }
+}
+
+/// What can be changed.
+const QUANTITIES: &[Quantity<Values>] = &[
+    Quantity { name: "link_1_mass", unit: "kg", range: [0.1, 5.0], field: |p| &mut p.link_1_mass },
+    Quantity { name: "link_2_mass", unit: "kg", range: [0.1, 5.0], field: |p| &mut p.link_2_mass },
+    Quantity { name: "gravity", unit: "m/s²", range: [1.0, 20.0], field: |p| &mut p.gravity },
+    Quantity { name: "torque", unit: "N m", range: [0.1, 5.0], field: |p| &mut p.torque },
+];
 
 /// Swing the free end of a hanging chain of two links above a line, by a motor in the middle.
 ///
@@ -46,9 +70,11 @@ const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI];
 /// **Start**: all four uniform in ± 0.1.
 /// **End**: terminated when the free end is more than 1 m above the fixed one. Gymnasium's time
 /// limit is 500 steps.
+/// **Physical parameters**: `link_1_mass` and `link_2_mass` 1 kg, `gravity` 9.8 m/s², `torque` 1 N m.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Acrobot {
     state: [f64; 4],
+    physics: Physics<Values>,
 }
 
 impl Acrobot {
@@ -86,6 +112,7 @@ impl Environment for Acrobot {
     }
 
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        self.physics.reset();
         // Gymnasium rounds the first state of an episode, and only that, to single precision.
         self.state = std::array::from_fn(|_| f64::from(rng.random_range(-0.1..0.1) as f32));
         self.observe(observation);
@@ -98,8 +125,9 @@ impl Environment for Acrobot {
         _rng: &mut Stream,
         observation: &mut [f32],
     ) -> Result<Outcome, Error> {
-        let torque = action.discrete(3)? as f64 - 1.0;
-        let [theta1, theta2, omega1, omega2] = runge_kutta(self.state, torque);
+        let physics = &self.physics.now;
+        let torque = (action.discrete(3)? as f64 - 1.0) * physics.torque;
+        let [theta1, theta2, omega1, omega2] = runge_kutta(self.state, torque, physics);
         self.state = [
             wrap(theta1),
             wrap(theta2),
@@ -126,33 +154,51 @@ impl Environment for Acrobot {
         }
         Some(picture)
     }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        Some(self)
+    }
+}
+
+impl PhysicalParameters for Acrobot {
+    fn physical_parameters(&self) -> Vec<PhysicalParameter> {
+        self.physics.parameters(QUANTITIES)
+    }
+
+    fn set_physical_parameter(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        self.physics.set(QUANTITIES, name, value)
+    }
 }
 
 /// The state after one step of fourth-order Runge-Kutta.
-fn runge_kutta(state: [f64; 4], torque: f64) -> [f64; 4] {
+fn runge_kutta(state: [f64; 4], torque: f64, physics: &Values) -> [f64; 4] {
     let along = |slope: [f64; 4], time: f64| std::array::from_fn(|i| state[i] + time * slope[i]);
-    let k1 = derivative(state, torque);
-    let k2 = derivative(along(k1, TIME_STEP / 2.0), torque);
-    let k3 = derivative(along(k2, TIME_STEP / 2.0), torque);
-    let k4 = derivative(along(k3, TIME_STEP), torque);
+    let k1 = derivative(state, torque, physics);
+    let k2 = derivative(along(k1, TIME_STEP / 2.0), torque, physics);
+    let k3 = derivative(along(k2, TIME_STEP / 2.0), torque, physics);
+    let k4 = derivative(along(k3, TIME_STEP), torque, physics);
     along(std::array::from_fn(|i| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]), TIME_STEP / 6.0)
 }
 
 /// The equations of motion: d(θ₁, θ₂, ω₁, ω₂)/dt. The symbols are those of Sutton and Barto's book.
-fn derivative([theta1, theta2, omega1, omega2]: [f64; 4], torque: f64) -> [f64; 4] {
+fn derivative(
+    [theta1, theta2, omega1, omega2]: [f64; 4],
+    torque: f64,
+    &Values { link_1_mass: mass1, link_2_mass: mass2, gravity, .. }: &Values,
+) -> [f64; 4] {
     let (sin2, cos2) = theta2.sin_cos();
-    let coupling = MASS * LENGTH * CENTRE;
-    let d1 = MASS * CENTRE.powi(2)
-        + MASS * (LENGTH.powi(2) + CENTRE.powi(2) + 2.0 * LENGTH * CENTRE * cos2)
+    let coupling = mass2 * LENGTH * CENTRE;
+    let d1 = mass1 * CENTRE.powi(2)
+        + mass2 * (LENGTH.powi(2) + CENTRE.powi(2) + 2.0 * LENGTH * CENTRE * cos2)
         + INERTIA
         + INERTIA;
-    let d2 = MASS * (CENTRE.powi(2) + LENGTH * CENTRE * cos2) + INERTIA;
-    let phi2 = MASS * CENTRE * GRAVITY * (theta1 + theta2 - PI / 2.0).cos();
+    let d2 = mass2 * (CENTRE.powi(2) + LENGTH * CENTRE * cos2) + INERTIA;
+    let phi2 = mass2 * CENTRE * gravity * (theta1 + theta2 - PI / 2.0).cos();
     let phi1 = -coupling * omega2.powi(2) * sin2 - 2.0 * coupling * omega2 * omega1 * sin2
-        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * (theta1 - PI / 2.0).cos()
+        + (mass1 * CENTRE + mass2 * LENGTH) * gravity * (theta1 - PI / 2.0).cos()
         + phi2;
     let alpha2 = (torque + d2 / d1 * phi1 - coupling * omega1.powi(2) * sin2 - phi2)
-        / (MASS * CENTRE.powi(2) + INERTIA - d2.powi(2) / d1);
+        / (mass2 * CENTRE.powi(2) + INERTIA - d2.powi(2) / d1);
     let alpha1 = -(d2 * alpha2 + phi1) / d1;
     [omega1, omega2, alpha1, alpha2]
 }

@@ -3,30 +3,49 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::physics::{Physics, Quantity};
 use crate::{
-    Action, Environment, Error, Outcome, Space,
+    Action, Environment, Error, Outcome, PhysicalParameter, PhysicalParameters, Space,
     picture::{Colour, Picture, Style},
     random::Stream,
 };
 
-/// Acceleration of gravity in m/s².
-const GRAVITY: f64 = 9.8;
-/// Mass of the pole in kg.
-const POLE_MASS: f64 = 0.1;
-/// Mass of cart and pole in kg.
-const TOTAL_MASS: f64 = POLE_MASS + 1.0;
-/// Half the length of the pole in m: the distance from the joint to its centre of mass.
-const HALF_LENGTH: f64 = 0.5;
-/// Mass of the pole times the distance of its centre of mass, in kg m.
-const POLE_MASS_LENGTH: f64 = POLE_MASS * HALF_LENGTH;
-/// Size of the force on the cart in N.
-const FORCE: f64 = 10.0;
 /// Time between two states in s.
 const TIME_STEP: f64 = 0.02;
 /// The cart's position, in m to either side, beyond which the episode ends.
 const POSITION_LIMIT: f64 = 2.4;
 /// The pole's angle, in rad to either side, beyond which the episode ends: 12 degrees.
 const ANGLE_LIMIT: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
+
+/// The physical parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Values {
+    /// Acceleration of gravity in m/s².
+    gravity: f64,
+    /// In kg.
+    pole_mass: f64,
+    /// From the joint to the centre of mass, in m.
+    pole_half_length: f64,
+    /// In kg.
+    cart_mass: f64,
+    /// Size of the push in N.
+    force: f64,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values { gravity: 9.8, pole_mass: 0.1, pole_half_length: 0.5, cart_mass: 1.0, force: 10.0 }
+    }
+}
+
+/// What can be changed.
+const QUANTITIES: &[Quantity<Values>] = &[
+    Quantity { name: "pole_mass", unit: "kg", range: [0.01, 1.0], field: |p| &mut p.pole_mass },
+    Quantity { name: "pole_half_length", unit: "m", range: [0.1, 2.0], field: |p| &mut p.pole_half_length },
+    Quantity { name: "cart_mass", unit: "kg", range: [0.1, 5.0], field: |p| &mut p.cart_mass },
+    Quantity { name: "gravity", unit: "m/s²", range: [1.0, 20.0], field: |p| &mut p.gravity },
+    Quantity { name: "force", unit: "N", range: [1.0, 20.0], field: |p| &mut p.force },
+];
 
 /// Balance a pole, hinged to a cart that moves along a frictionless track, by pushing the cart.
 ///
@@ -46,9 +65,12 @@ const ANGLE_LIMIT: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
 /// **Start**: all four uniform in ± 0.05.
 /// **End**: terminated when the cart is more than 2.4 m from the centre or the pole more than 12°
 /// from upright. Gymnasium's time limit is 500 steps.
+/// **Physical parameters**: `pole_mass` 0.1 kg, `pole_half_length` 0.5 m, `cart_mass` 1 kg, `gravity`
+/// 9.8 m/s², `force` 10 N.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CartPole {
     state: [f64; 4],
+    physics: Physics<Values>,
 }
 
 impl CartPole {
@@ -86,6 +108,7 @@ impl Environment for CartPole {
     }
 
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        self.physics.reset();
         self.state = std::array::from_fn(|_| rng.random_range(-0.05..0.05));
         self.observe(observation);
         Ok(())
@@ -97,14 +120,17 @@ impl Environment for CartPole {
         _rng: &mut Stream,
         observation: &mut [f32],
     ) -> Result<Outcome, Error> {
-        let force = if action.discrete(2)? == 1 { FORCE } else { -FORCE };
+        let Values { gravity, pole_mass, pole_half_length, cart_mass, force } = self.physics.now;
+        let force = if action.discrete(2)? == 1 { force } else { -force };
+        let total_mass = pole_mass + cart_mass;
+        let pole_mass_length = pole_mass * pole_half_length;
         let [x, v, theta, omega] = self.state;
         let (sin, cos) = theta.sin_cos();
 
-        let temp = (force + POLE_MASS_LENGTH * (omega * omega) * sin) / TOTAL_MASS;
-        let angular_acceleration =
-            (GRAVITY * sin - cos * temp) / (HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS));
-        let acceleration = temp - POLE_MASS_LENGTH * angular_acceleration * cos / TOTAL_MASS;
+        let temp = (force + pole_mass_length * (omega * omega) * sin) / total_mass;
+        let angular_acceleration = (gravity * sin - cos * temp)
+            / (pole_half_length * (4.0 / 3.0 - pole_mass * (cos * cos) / total_mass));
+        let acceleration = temp - pole_mass_length * angular_acceleration * cos / total_mass;
 
         self.state = [
             x + TIME_STEP * v,
@@ -121,7 +147,8 @@ impl Environment for CartPole {
     fn draw(&self) -> Option<Picture> {
         let [x, _, theta, _] = self.state;
         let joint = [x, 0.25];
-        let tip = [x + 2.0 * HALF_LENGTH * theta.sin(), 0.25 + 2.0 * HALF_LENGTH * theta.cos()];
+        let length = 2.0 * self.physics.now.pole_half_length;
+        let tip = [x + length * theta.sin(), 0.25 + length * theta.cos()];
         let mut picture = Picture::new([-2.8, -0.3], [2.8, 1.5]);
         picture.line([[-2.8, 0.0], [2.8, 0.0]], Style::line(Colour::GREY, 0.015));
         for end in [-POSITION_LIMIT, POSITION_LIMIT] {
@@ -131,5 +158,19 @@ impl Environment for CartPole {
         picture.rod(joint, tip, 0.08, Style::fill(Colour::ORANGE));
         picture.circle(joint, 0.06, Style::fill(Colour::BLUE));
         Some(picture)
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        Some(self)
+    }
+}
+
+impl PhysicalParameters for CartPole {
+    fn physical_parameters(&self) -> Vec<PhysicalParameter> {
+        self.physics.parameters(QUANTITIES)
+    }
+
+    fn set_physical_parameter(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        self.physics.set(QUANTITIES, name, value)
     }
 }

@@ -3,23 +3,41 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::physics::{Physics, Quantity};
 use crate::{
-    Action, Environment, Error, Outcome, Space,
+    Action, Environment, Error, Outcome, PhysicalParameter, PhysicalParameters, Space,
     parameters::require,
     picture::{Colour, Picture, Style, placed},
     random::Stream,
 };
 
-/// Velocity that the motor adds in one step.
-const FORCE: f64 = 0.001;
-/// Velocity that the slope adds in one step, at most.
-const GRAVITY: f64 = 0.0025;
 /// The positions of the wall on the left and of the right end.
 const POSITIONS: (f64, f64) = (-1.2, 0.6);
 /// The largest velocity, in position per step.
 const MAX_SPEED: f64 = 0.07;
 /// The position of the flag.
 const GOAL: f64 = 0.5;
+
+/// The physical parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Values {
+    /// Velocity that the motor adds in one step.
+    force: f64,
+    /// Velocity that the slope adds in one step, at most.
+    gravity: f64,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values { force: 0.001, gravity: 0.0025 }
+    }
+}
+
+/// What can be changed.
+const QUANTITIES: &[Quantity<Values>] = &[
+    Quantity { name: "force", unit: "m/step²", range: [0.0002, 0.005], field: |p| &mut p.force },
+    Quantity { name: "gravity", unit: "m/step²", range: [0.0005, 0.01], field: |p| &mut p.gravity },
+];
 
 /// Drive a car out of a valley with a motor too weak to climb the slope from rest.
 ///
@@ -36,15 +54,17 @@ const GOAL: f64 = 0.5;
 /// **Start**: position uniform in −0.6 to −0.4, at rest.
 /// **End**: terminated at position 0.5 or beyond with at least the goal's velocity (0 unless chosen
 /// otherwise). The wall on the left stops the car. Gymnasium's time limit is 200 steps.
+/// **Physical parameters**: `force` 0.001 m/step², `gravity` 0.0025 m/step².
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MountainCar {
     state: [f64; 2],
     goal_velocity: f64,
+    physics: Physics<Values>,
 }
 
 impl Default for MountainCar {
     fn default() -> Self {
-        MountainCar { state: [-0.5, 0.0], goal_velocity: 0.0 }
+        MountainCar { state: [-0.5, 0.0], goal_velocity: 0.0, physics: Physics::default() }
     }
 }
 
@@ -88,6 +108,7 @@ impl Environment for MountainCar {
     }
 
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        self.physics.reset();
         self.state = [rng.random_range(-0.6..-0.4), 0.0];
         self.observe(observation);
         Ok(())
@@ -101,9 +122,10 @@ impl Environment for MountainCar {
     ) -> Result<Outcome, Error> {
         let direction = action.discrete(3)? as f64 - 1.0;
         let [position, velocity] = self.state;
+        let Values { force, gravity } = self.physics.now;
         let (left, right) = POSITIONS;
 
-        let velocity = velocity + (direction * FORCE + (3.0 * position).cos() * -GRAVITY);
+        let velocity = velocity + (direction * force + (3.0 * position).cos() * -gravity);
         let velocity = velocity.clamp(-MAX_SPEED, MAX_SPEED);
         let position = (position + velocity).clamp(left, right);
         let stopped = position == left && velocity < 0.0;
@@ -116,6 +138,20 @@ impl Environment for MountainCar {
 
     fn draw(&self) -> Option<Picture> {
         Some(draw_valley(self.state[0], GOAL))
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        Some(self)
+    }
+}
+
+impl PhysicalParameters for MountainCar {
+    fn physical_parameters(&self) -> Vec<PhysicalParameter> {
+        self.physics.parameters(QUANTITIES)
+    }
+
+    fn set_physical_parameter(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        self.physics.set(QUANTITIES, name, value)
     }
 }
 

@@ -3,21 +3,42 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::mountain_car::draw_valley;
+use super::{
+    mountain_car::draw_valley,
+    physics::{Physics, Quantity},
+};
 use crate::{
-    Action, Environment, Error, Outcome, Space, parameters::require, picture::Picture, random::Stream,
+    Action, Environment, Error, Outcome, PhysicalParameter, PhysicalParameters, Space, parameters::require,
+    picture::Picture, random::Stream,
 };
 
-/// Velocity that the motor adds in one step at full throttle.
-const POWER: f64 = 0.0015;
-/// Velocity that the slope adds in one step, at most.
-const GRAVITY: f64 = 0.0025;
 /// The positions of the wall on the left and of the right end.
 const POSITIONS: (f32, f32) = (-1.2, 0.6);
 /// The largest velocity, in position per step.
 const MAX_SPEED: f32 = 0.07;
 /// The position of the flag.
 const GOAL: f32 = 0.45;
+
+/// The physical parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Values {
+    /// Velocity that the motor adds in one step at full throttle.
+    power: f64,
+    /// Velocity that the slope adds in one step, at most.
+    gravity: f64,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values { power: 0.0015, gravity: 0.0025 }
+    }
+}
+
+/// What can be changed.
+const QUANTITIES: &[Quantity<Values>] = &[
+    Quantity { name: "power", unit: "m/step²", range: [0.0005, 0.005], field: |p| &mut p.power },
+    Quantity { name: "gravity", unit: "m/step²", range: [0.0005, 0.01], field: |p| &mut p.gravity },
+];
 
 /// Drive a car out of a valley with a motor too weak to climb the slope from rest, with as little
 /// effort as possible.
@@ -37,15 +58,17 @@ const GOAL: f32 = 0.45;
 /// **Start**: position uniform in −0.6 to −0.4, at rest.
 /// **End**: terminated at position 0.45 or beyond with at least the goal's velocity (0 unless
 /// chosen otherwise). The wall on the left stops the car. Gymnasium's time limit is 999 steps.
+/// **Physical parameters**: `power` 0.0015 m/step², `gravity` 0.0025 m/step².
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MountainCarContinuous {
     state: [f32; 2],
     goal_velocity: f32,
+    physics: Physics<Values>,
 }
 
 impl Default for MountainCarContinuous {
     fn default() -> Self {
-        MountainCarContinuous { state: [-0.5, 0.0], goal_velocity: 0.0 }
+        MountainCarContinuous { state: [-0.5, 0.0], goal_velocity: 0.0, physics: Physics::default() }
     }
 }
 
@@ -85,6 +108,7 @@ impl Environment for MountainCarContinuous {
     }
 
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        self.physics.reset();
         self.state = [rng.random_range(-0.6..-0.4), 0.0];
         observation.copy_from_slice(&self.state);
         Ok(())
@@ -98,14 +122,15 @@ impl Environment for MountainCarContinuous {
     ) -> Result<Outcome, Error> {
         let [throttle] = *action.continuous::<1>()?;
         let [position, velocity] = self.state;
+        let Values { power, gravity } = self.physics.now;
         let (left, right) = POSITIONS;
 
         // Where Gymnasium clips the throttle it becomes a double, and so does the sum.
-        let slope = GRAVITY * f64::from(3.0 * position).cos();
+        let slope = gravity * f64::from(3.0 * position).cos();
         let acceleration = if throttle.abs() > 1.0 {
-            (f64::from(throttle.signum()) * POWER - slope) as f32
+            (f64::from(throttle.signum()) * power - slope) as f32
         } else {
-            throttle * POWER as f32 - slope as f32
+            throttle * power as f32 - slope as f32
         };
         let velocity = (velocity + acceleration).clamp(-MAX_SPEED, MAX_SPEED);
         let position = (position + velocity).clamp(left, right);
@@ -121,5 +146,19 @@ impl Environment for MountainCarContinuous {
 
     fn draw(&self) -> Option<Picture> {
         Some(draw_valley(f64::from(self.state[0]), f64::from(GOAL)))
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        Some(self)
+    }
+}
+
+impl PhysicalParameters for MountainCarContinuous {
+    fn physical_parameters(&self) -> Vec<PhysicalParameter> {
+        self.physics.parameters(QUANTITIES)
+    }
+
+    fn set_physical_parameter(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        self.physics.set(QUANTITIES, name, value)
     }
 }

@@ -5,23 +5,44 @@ use std::f64::consts::PI;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::physics::{Physics, Quantity};
 use crate::{
-    Action, Environment, Error, Outcome, Space,
+    Action, Environment, Error, Outcome, PhysicalParameter, PhysicalParameters, Space,
     parameters::require,
     picture::{Colour, Picture, Style},
     random::Stream,
 };
 
-/// Mass of the pendulum in kg.
-const MASS: f64 = 1.0;
-/// Length of the pendulum in m.
-const LENGTH: f64 = 1.0;
 /// Time between two states in s.
 const TIME_STEP: f64 = 0.05;
 /// Largest torque in N m.
 const MAX_TORQUE: f32 = 2.0;
 /// Largest angular velocity in rad/s.
 const MAX_SPEED: f64 = 8.0;
+
+/// The physical parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Values {
+    /// In kg.
+    mass: f64,
+    /// In m.
+    length: f64,
+    /// Acceleration of gravity in m/s².
+    gravity: f64,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values { mass: 1.0, length: 1.0, gravity: 10.0 }
+    }
+}
+
+/// What can be changed.
+const QUANTITIES: &[Quantity<Values>] = &[
+    Quantity { name: "mass", unit: "kg", range: [0.1, 5.0], field: |p| &mut p.mass },
+    Quantity { name: "length", unit: "m", range: [0.1, 5.0], field: |p| &mut p.length },
+    Quantity { name: "gravity", unit: "m/s²", range: [0.0, 20.0], field: |p| &mut p.gravity },
+];
 
 /// Swing an inverted pendulum up with a torque too weak to lift it directly, and hold it upright.
 ///
@@ -41,16 +62,11 @@ const MAX_SPEED: f64 = 8.0;
 /// −16.27 to 0.
 /// **Start**: θ uniform in ± π, angular velocity uniform in ± 1.
 /// **End**: never terminated. Gymnasium's time limit is 200 steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// **Physical parameters**: `mass` 1 kg, `length` 1 m, `gravity` 10 m/s².
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pendulum {
     state: [f64; 2],
-    gravity: f64,
-}
-
-impl Default for Pendulum {
-    fn default() -> Self {
-        Pendulum { state: [0.0; 2], gravity: 10.0 }
-    }
+    physics: Physics<Values>,
 }
 
 impl Pendulum {
@@ -62,7 +78,7 @@ impl Pendulum {
     /// Another acceleration of gravity in m/s²; errors unless it is finite.
     pub fn with_gravity(gravity: f64) -> Result<Self, Error> {
         require("gravity", gravity, gravity.is_finite(), "a finite number of m/s²")?;
-        Ok(Pendulum { gravity, ..Self::default() })
+        Ok(Pendulum { physics: Physics::of(Values { gravity, ..Values::default() }), ..Self::default() })
     }
 
     /// Angle from upright (rad, not wrapped) and angular velocity (rad/s).
@@ -93,6 +109,7 @@ impl Environment for Pendulum {
     }
 
     fn reset(&mut self, rng: &mut Stream, observation: &mut [f32]) -> Result<(), Error> {
+        self.physics.reset();
         self.state = [rng.random_range(-PI..PI), rng.random_range(-1.0..1.0)];
         self.observe(observation);
         Ok(())
@@ -107,12 +124,13 @@ impl Environment for Pendulum {
         let [torque] = *action.continuous::<1>()?;
         let torque = torque.clamp(-MAX_TORQUE, MAX_TORQUE);
         let [theta, omega] = self.state;
+        let Values { mass, length, gravity } = self.physics.now;
 
         let wrapped = (theta + PI).rem_euclid(2.0 * PI) - PI;
         let cost = wrapped * wrapped + 0.1 * (omega * omega) + f64::from(0.001 * (torque * torque));
 
-        let from_torque = f64::from((3.0 / (MASS * LENGTH * LENGTH)) as f32 * torque);
-        let acceleration = 3.0 * self.gravity / (2.0 * LENGTH) * theta.sin() + from_torque;
+        let from_torque = f64::from((3.0 / (mass * length * length)) as f32 * torque);
+        let acceleration = 3.0 * gravity / (2.0 * length) * theta.sin() + from_torque;
         let omega = (omega + acceleration * TIME_STEP).clamp(-MAX_SPEED, MAX_SPEED);
         self.state = [theta + omega * TIME_STEP, omega];
         self.observe(observation);
@@ -122,13 +140,29 @@ impl Environment for Pendulum {
     fn draw(&self) -> Option<Picture> {
         let [theta, _] = self.state;
         // Positive angles turn counter-clockwise.
-        let tip = [-LENGTH * theta.sin(), LENGTH * theta.cos()];
-        let mut picture = Picture::new([-1.3, -1.3], [1.3, 1.3]);
+        let length = self.physics.now.length;
+        let tip = [-length * theta.sin(), length * theta.cos()];
+        let edge = 1.3 * length.max(1.0);
+        let mut picture = Picture::new([-edge, -edge], [edge, edge]);
         picture.rod([0.0, 0.0], tip, 0.16, Style::fill(Colour::VERMILION));
         for end in [[0.0, 0.0], tip] {
             picture.circle(end, 0.08, Style::fill(Colour::VERMILION));
         }
         picture.circle([0.0, 0.0], 0.05, Style::fill(Colour::DARK_GREY));
         Some(picture)
+    }
+
+    fn physics(&mut self) -> Option<&mut dyn PhysicalParameters> {
+        Some(self)
+    }
+}
+
+impl PhysicalParameters for Pendulum {
+    fn physical_parameters(&self) -> Vec<PhysicalParameter> {
+        self.physics.parameters(QUANTITIES)
+    }
+
+    fn set_physical_parameter(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        self.physics.set(QUANTITIES, name, value)
     }
 }

@@ -2,7 +2,10 @@
 
 use ndarray::{Array, arr2};
 
-use super::{Cell, FiniteMdp, GridWorld, Layout, Transition};
+use super::{
+    Cell, FiniteMdp, GridWorld, Layout, RandomUncertainty, RectangularSet, Transition, UncertaintySet,
+    WindyWalk,
+};
 use crate::{Action, Environment, Error, picture::Shape, random::Seed};
 
 fn two_way(state: usize) -> Vec<Transition> {
@@ -248,4 +251,60 @@ fn the_agent_is_drawn_where_its_state_lies() {
     });
     assert_eq!(centre, Some([0.5, 1.5]));
     assert!(example().draw().is_none());
+}
+
+#[test]
+fn the_windy_walk_pushes_west_in_its_corridors_alone() {
+    let walk = WindyWalk { wind: 0.5 }.build().unwrap();
+    assert_eq!((walk.states(), walk.actions()), (36, 4));
+    let layout = walk.layout().unwrap();
+    let walls = (0..36).filter(|cell| layout.cell(cell / 6, cell % 6) == Cell::Wall).count();
+    assert_eq!(walls, 6);
+    let east = |cell: usize| {
+        let ahead = walk.transitions(0, cell, 2).iter().filter(|t| t.next == cell + 1);
+        ahead.map(|t| t.probability).sum::<f64>()
+    };
+    let [north, middle, south] = [2, 14, 26].map(east);
+    assert_eq!([north, middle, south], [0.5, 1.0 - 0.125, 1.0 - 0.015625]);
+    assert_eq!([east(0), east(12), east(28)], [1.0; 3]);
+    // West always works, and north goes nowhere but where the wind goes.
+    assert!(walk.transitions(0, 2, 3).iter().all(|t| t.next == 1));
+    assert_eq!(walk.dense_transitions(0)[[2, 0, 2]], 0.5);
+    assert!(walk.is_terminal(5));
+    assert!(message(WindyWalk { wind: 1.5 }.build()).contains("`wind` is 1.5"));
+}
+
+#[test]
+fn an_uncertainty_set_holds_what_it_was_given_and_survives_a_round_trip() {
+    for rectangular in [false, true] {
+        let problem = RandomUncertainty { rectangular, ..RandomUncertainty::default() };
+        let set = problem.build().unwrap();
+        let bytes = postcard::to_allocvec(&set).unwrap();
+        assert_eq!(postcard::from_bytes::<UncertaintySet>(&bytes).unwrap(), set);
+        assert_ne!(RandomUncertainty { seed: 1, ..problem }.build().unwrap(), set);
+        let hull = set.hull().unwrap();
+        assert_eq!(hull.rows(), 5 * 3 * 4);
+        assert_eq!(hull.model(&[0; 15]).unwrap(), set.nominal());
+        let second = hull.model(&[1; 15]).unwrap();
+        assert_eq!(second.transitions(0, 4, 2), hull.alternatives(4, 2)[1]);
+        assert!(message(hull.model(&[4; 15])).contains("no choice"));
+    }
+}
+
+#[test]
+fn what_is_not_an_uncertainty_set_is_an_error() {
+    let alone = |set: Result<UncertaintySet, Error>| set.unwrap_err().to_string();
+    assert!(alone(UncertaintySet::coupled(Vec::new())).contains("without a process"));
+    let other = FiniteMdp::new(3, 2, &[1.0, 0.0, 0.0], &[2], |s, _| Transition::certain(s, 0.0)).unwrap();
+    let message = alone(UncertaintySet::coupled(vec![example(), other]));
+    assert!(message.contains("process 1"), "{message}");
+    assert!(alone(UncertaintySet::coupled(vec![example().with_horizon(3).unwrap()])).contains("process 0"));
+    let rows = |_: usize, action: usize| match action {
+        0 => vec![Transition::certain(0, 0.0), Transition::certain(7, 0.0)],
+        _ => vec![Transition::certain(1, 0.0)],
+    };
+    let set = RectangularSet::new(2, 2, &[1.0, 0.0], &[], rows);
+    assert!(set.unwrap_err().to_string().contains("leads to state 7"));
+    let set = RectangularSet::new(2, 1, &[1.0, 0.0], &[], |_, _| Vec::new());
+    assert!(set.unwrap_err().to_string().contains("state 0, action 0 has no rows"));
 }

@@ -6,6 +6,9 @@ use super::{Claim, ClaimError};
 
 /// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
 const CLAIMS: &[(&str, &str)] = &[
+    ("iwocs-pendulum", include_str!("../../claims/iwocs-pendulum.toml")),
+    ("iwocs-rectangular", include_str!("../../claims/iwocs-rectangular.toml")),
+    ("iwocs-windy-walk", include_str!("../../claims/iwocs-windy-walk.toml")),
     ("mdpo-annealing", include_str!("../../claims/mdpo-annealing.toml")),
     ("mdpo-inner-steps", include_str!("../../claims/mdpo-inner-steps.toml")),
     ("mdpo-kl", include_str!("../../claims/mdpo-kl.toml")),

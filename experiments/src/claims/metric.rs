@@ -14,6 +14,8 @@ pub enum Metric {
     FinalReturn,
     /// The average return over all evaluations, weighted by the steps between them.
     AreaUnderCurve,
+    /// The mean return of the last evaluation at the worst point of its grid of physical parameters.
+    WorstReturn,
     /// Environment steps until an evaluation's return first reaches a level; a run that never does
     /// counts with its whole budget. Smaller is better.
     StepsTo {
@@ -33,14 +35,14 @@ impl Metric {
     /// Whether more of it is better.
     pub fn larger_is_better(&self) -> bool {
         match self {
-            Metric::FinalReturn | Metric::AreaUnderCurve => true,
+            Metric::FinalReturn | Metric::AreaUnderCurve | Metric::WorstReturn => true,
             Metric::StepsTo { .. } => false,
             Metric::Named { larger_is_better, .. } => *larger_is_better,
         }
     }
 
-    /// The metric of every run, from the returns of its evaluations. `None` for a named metric,
-    /// which evaluations do not hold.
+    /// The metric of every run, from the returns of its evaluations. `None` for a named metric
+    /// and the worst return, which their means do not hold.
     pub fn of_evaluations(&self, returns: &Curves, task: &Task) -> Option<Scores> {
         match self {
             Metric::FinalReturn => Some(returns.last().clone()),
@@ -49,7 +51,7 @@ impl Metric {
                 let threshold = task.reference.low + level * task.reference.range();
                 Some(returns.steps_to(threshold, task.budget as f64))
             }
-            Metric::Named { .. } => None,
+            Metric::Named { .. } | Metric::WorstReturn => None,
         }
     }
 

@@ -28,6 +28,12 @@ impl EvaluationPoint {
     pub fn summary(&self) -> EvaluationSummary {
         summarise(&self.episodes)
     }
+
+    /// The mean return at each point of the grid of physical parameters, where `episodes` (1 or more)
+    /// were played at each.
+    pub fn means(&self, episodes: usize) -> Vec<f64> {
+        self.episodes.chunks(episodes).map(|at_point| summarise(at_point).mean_reward).collect()
+    }
 }
 
 /// A row of `evaluations.csv`.

@@ -6,3 +6,4 @@ mod horizon;
 mod known_values;
 mod mixture;
 mod problems;
+mod robust;
