@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actions, BatchedEnvironment, BatchedStep, Error, PhysicalParameters, Space,
+    hills::NormalActions,
     parameters::require,
     physical_parameters::find,
     picture::Picture,
     random::{Seed, Stream},
+    submodular::Submodular,
     tabular::Tabular,
 };
 
@@ -186,5 +188,26 @@ impl BatchedEnvironment for DomainRandomisation {
 
     fn tabular(&self) -> Option<&dyn Tabular> {
         self.environment.tabular()
+    }
+
+    fn submodular(&self) -> Option<&dyn Submodular> {
+        self.environment.submodular()
+    }
+
+    fn normal_actions(&self) -> Option<&dyn NormalActions> {
+        self.environment.normal_actions()
+    }
+
+    fn post_decision_space(&self) -> Option<&Space> {
+        self.environment.post_decision_space()
+    }
+
+    fn decide(
+        &mut self,
+        actions: &Actions,
+        observations: &mut [f32],
+        rewards: &mut [f32],
+    ) -> Result<(), Error> {
+        self.environment.decide(actions, observations, rewards)
     }
 }
