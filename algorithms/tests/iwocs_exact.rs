@@ -221,7 +221,7 @@ fn planning_costs_fewer_backups_than_robust_value_iteration_once_there_are_more_
     let hull = set.hull().unwrap();
     let robust = robust_value_iteration(&hull, 0.95, EXACT).unwrap();
     let reads = (robust.iterations * hull.rows()) as u64;
-    assert!(learner.steps() < reads, "{} {reads}", learner.steps());
+    assert!(learner.backups() < reads, "{} {reads}", learner.backups());
 }
 
 // The contract of a learner.

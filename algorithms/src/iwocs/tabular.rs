@@ -3,9 +3,9 @@
 //! A list of processes is searched by trying all, a rectangular set by robust policy evaluation; values
 //! are linear solves, not rollouts. The learner needs an environment with an uncertainty set
 //! ([`Tabular::uncertainty_set`](assay_environments::tabular::Tabular::uncertainty_set)) and takes no step
-//! in it: a budget in environment steps counts Bellman backups, one for each state, action and iteration
-//! of the planning. Once the list has stopped growing, an iteration reads the table once and changes
-//! nothing.
+//! in it: a budget in environment steps counts the state-action pairs of the table, once for each iteration
+//! of the loop, so that all runs report at the same steps. What planning costs is the metric `backups`. Once
+//! the list has stopped growing, an iteration changes nothing.
 
 use assay_environments::{
     Actions, BatchedEnvironment, Space,
@@ -172,7 +172,10 @@ pub struct TabularIwocs {
     hull_value: f64,
     /// The smallest V*_T(s₀) of the models solved: no policy is worth more in the worst case.
     bound: f64,
+    /// Bellman backups of planning: one for each state, action and iteration of value iteration.
     backups: u64,
+    /// Iterations of the loop, those that changed nothing included.
+    iterations: u64,
 }
 
 /// What a checkpoint holds.
@@ -182,6 +185,7 @@ struct Saved {
     solutions: Vec<Array2<f64>>,
     bound: f64,
     backups: u64,
+    iterations: u64,
 }
 
 impl TabularIwocs {
@@ -211,6 +215,7 @@ impl TabularIwocs {
             solutions: Vec::new(),
             bound: f64::INFINITY,
             backups: 0,
+            iterations: 0,
         })
     }
 
@@ -231,6 +236,11 @@ impl TabularIwocs {
             return Array2::zeros((nominal.states(), nominal.actions()));
         }
         least(&self.solutions)
+    }
+
+    /// Bellman backups of planning so far: one for each state, action and iteration of value iteration.
+    pub fn backups(&self) -> u64 {
+        self.backups
     }
 
     /// The robust value of the set's rectangular hull, from the start: for a rectangular set, the best
@@ -257,10 +267,8 @@ impl Learner for TabularIwocs {
     fn advance(&mut self) -> Result<Report, Error> {
         if self.list.stop().is_none() {
             self.iterate()?;
-        } else {
-            let nominal = self.set.nominal();
-            self.backups += (nominal.states() * nominal.actions()) as u64;
         }
+        self.iterations += 1;
         let flag = |holds: bool| f64::from(u8::from(holds));
         let worst = self.list.found().last();
         let found = |value: fn(&Worst<Model>) -> f64| worst.map_or(f64::NAN, value);
@@ -269,6 +277,7 @@ impl Learner for TabularIwocs {
             ("predicted_value", found(|worst| worst.predicted)),
             ("gap", found(Worst::gap)),
             ("models", self.solutions.len() as f64),
+            ("backups", self.backups as f64),
             ("hull_value", self.hull_value),
             ("bound", self.bound),
             ("converged", flag(self.list.stop() == Some(Stop::Converged))),
@@ -278,7 +287,8 @@ impl Learner for TabularIwocs {
     }
 
     fn steps(&self) -> u64 {
-        self.backups
+        let nominal = self.set.nominal();
+        self.iterations * (nominal.states() * nominal.actions()) as u64
     }
 
     fn act(
@@ -303,14 +313,19 @@ impl Learner for TabularIwocs {
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
-        let TabularIwocs { list, solutions, bound, backups, .. } = self;
-        let saved =
-            Saved { list: list.clone(), solutions: solutions.clone(), bound: *bound, backups: *backups };
+        let TabularIwocs { list, solutions, bound, backups, iterations, .. } = self;
+        let saved = Saved {
+            list: list.clone(),
+            solutions: solutions.clone(),
+            bound: *bound,
+            backups: *backups,
+            iterations: *iterations,
+        };
         checkpoint.put_record(NAME, &saved)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let Saved { list, solutions, bound, backups } = checkpoint.record(NAME)?;
+        let Saved { list, solutions, bound, backups, iterations } = checkpoint.record(NAME)?;
         let nominal = self.set.nominal();
         let fits = solutions.iter().all(|q| q.dim() == (nominal.states(), nominal.actions()))
             && solutions.len() <= list.models().len()
@@ -318,7 +333,8 @@ impl Learner for TabularIwocs {
         if !fits {
             return Err(Error::Checkpoint { reason: "its models are not those of this problem".into() });
         }
-        (self.list, self.solutions, self.bound, self.backups) = (list, solutions, bound, backups);
+        (self.list, self.solutions, self.bound) = (list, solutions, bound);
+        (self.backups, self.iterations) = (backups, iterations);
         Ok(())
     }
 }
