@@ -78,6 +78,38 @@ fn the_default_policy_comes_first_then_one_model_after_the_other_and_then_nothin
     assert!(small().thresholds.contains(&learner.threshold()));
 }
 
+/// The mean return, and the mean discounted return, of the first `steps` steps on every copy of an
+/// environment with this length and mass.
+fn play(
+    learner: &dyn Learner,
+    mut environment: Box<dyn BatchedEnvironment>,
+    model: &[f64],
+    steps: i32,
+) -> (f64, f64) {
+    let copies = environment.copies();
+    for copy in 0..copies {
+        let physics = environment.physics(copy).unwrap();
+        physics.set_physical_parameter("length", model[0]).unwrap();
+        physics.set_physical_parameter("mass", model[1]).unwrap();
+    }
+    let mut step = BatchedStep::new(&*environment);
+    let mut actions = Actions::zeros(environment.action_space(), copies);
+    let mut previous = PreviousStep::none(&*environment);
+    let mut rng = Seed::new(9).stream("policy");
+    environment.reset(&mut step.observations).unwrap();
+    let (mut total, mut discounted) = (0.0, 0.0);
+    for t in 0..steps {
+        learner.act_after(&previous, &step.observations, Mode::Greedy, &mut rng, &mut actions).unwrap();
+        previous.begin(&step.observations, &actions);
+        environment.step(&actions, &mut step).unwrap();
+        previous.end(&step);
+        let mean = step.rewards.iter().map(|r| f64::from(*r)).sum::<f64>() / copies as f64;
+        total += mean;
+        discounted += 0.99_f64.powi(t) * mean;
+    }
+    (total, discounted)
+}
+
 #[test]
 fn what_was_found_is_the_worst_of_the_grid_for_the_policy_at_the_chosen_threshold() {
     let config = Config { max_iterations: 0, ..small() };
@@ -88,28 +120,8 @@ fn what_was_found_is_the_worst_of_the_grid_for_the_policy_at_the_chosen_threshol
     let worst = learner.list().found()[0].clone();
     // Played once more, from outside, with the actions of the learner's contract.
     let value = |model: &[f64]| {
-        let mut environment = pendulum(1, 2).replicate(2, Seed::new(2).child("search"));
-        for copy in 0..2 {
-            let physics = environment.physics(copy).unwrap();
-            physics.set_physical_parameter("length", model[0]).unwrap();
-            physics.set_physical_parameter("mass", model[1]).unwrap();
-        }
-        let mut step = BatchedStep::new(&*environment);
-        let mut actions = Actions::zeros(environment.action_space(), 2);
-        let mut previous = PreviousStep::none(&*environment);
-        let mut rng = Seed::new(9).stream("policy");
-        environment.reset(&mut step.observations).unwrap();
-        let (mut total, mut discounted) = (0.0, 0.0);
-        for t in 0..50 {
-            learner.act_after(&previous, &step.observations, Mode::Greedy, &mut rng, &mut actions).unwrap();
-            previous.begin(&step.observations, &actions);
-            environment.step(&actions, &mut step).unwrap();
-            previous.end(&step);
-            let rewards: f64 = step.rewards.iter().map(|r| f64::from(*r)).sum();
-            total += rewards / 2.0;
-            discounted += 0.99_f64.powi(t) * rewards / 2.0;
-        }
-        (total, discounted)
+        let environment = pendulum(1, 2).replicate(2, Seed::new(2).child("search"));
+        play(&learner, environment, model, 50)
     };
     let (least, discounted) = value(&worst.model);
     assert!((discounted - worst.value).abs() < 1e-3 * worst.value.abs(), "{discounted} {worst:?}");
@@ -252,5 +264,47 @@ fn domain_randomisation_is_sac_where_there_is_nothing_to_randomise() {
     let (mut plain, mut randomised) = (make("sac", sac), make("domain-randomisation", &randomised));
     for _ in 0..3 {
         assert_eq!(plain.advance().unwrap(), randomised.advance().unwrap());
+    }
+}
+
+#[test]
+fn a_pendulum_of_unknown_mass_and_length_is_swung_up_at_the_worst_of_both_from_two_seeds() {
+    for seed in 0..2 {
+        let config = Config {
+            default_steps: 4000,
+            model_steps: 4000,
+            max_iterations: 1,
+            search_step_limit: 200,
+            thresholds: vec![0.3, 1.0],
+            sac: sac::Config {
+                steps: 500,
+                learning_starts: 500,
+                batch_size: 64,
+                learning_rate: 3e-3,
+                target_rate: 0.02,
+                hidden: vec![32, 32],
+                ..sac::Config::default()
+            },
+            ..small()
+        };
+        let task = TimeLimit::new(Pendulum::new(), 200).unwrap();
+        let environment = Box::new(Batch::new(task, 1, Seed::new(seed)).unwrap());
+        let mut learner = Iwocs::new(config, environment, Seed::new(seed), Cpu::open().unwrap()).unwrap();
+        let worst = |learner: &dyn Learner| {
+            let value = |length: f64, mass: f64| {
+                let task = TimeLimit::new(Pendulum::new(), 200).unwrap();
+                let batch = Batch::new(task, 8, Seed::new(seed).child("evaluation")).unwrap();
+                play(learner, Box::new(batch), &[length, mass], 200).0
+            };
+            let sides = [0.5, 1.0, 1.5];
+            sides.iter().flat_map(|l| sides.map(|m| value(*l, m))).fold(f64::INFINITY, f64::min)
+        };
+        let before = worst(&learner);
+        while learner.steps() < 12_000 {
+            learner.advance().unwrap();
+        }
+        let after = worst(&learner);
+        println!("LEARN {seed} {before} {after}");
+        assert!(before < -1000.0 && after > -700.0, "{before}, {after}");
     }
 }

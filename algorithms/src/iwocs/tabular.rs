@@ -162,6 +162,7 @@ pub fn find_worst(
 }
 
 /// The learner.
+#[derive(Clone, Debug)]
 pub struct TabularIwocs {
     config: Config,
     set: UncertaintySet,
