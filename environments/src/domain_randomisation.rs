@@ -6,7 +6,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actions, BatchedEnvironment, BatchedStep, Error, PhysicalParameters, Space,
+    Actions, BatchedEnvironment, BatchedStep, Error, PhysicalParameters, Space, VectorReward,
     hills::NormalActions,
     parameters::require,
     physical_parameters::find,
@@ -180,6 +180,10 @@ impl BatchedEnvironment for DomainRandomisation {
 
     fn draw(&self, copy: usize) -> Option<Picture> {
         self.environment.draw(copy)
+    }
+
+    fn vector_reward(&self, copy: usize) -> Option<&dyn VectorReward> {
+        self.environment.vector_reward(copy)
     }
 
     fn physics(&mut self, copy: usize) -> Option<&mut dyn PhysicalParameters> {
