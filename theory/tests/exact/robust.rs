@@ -123,7 +123,7 @@ fn on_1000_random_sets_optimum_and_evaluation_agree_and_no_process_is_worse_or_p
         assert!((&best.values - &optimum.values).iter().all(|d| d.abs() < 1e-9), "{seed}");
         // at most the optimum of any process,
         for k in 0..4 {
-            let model = set.model(&vec![k; 15]).unwrap();
+            let model = set.model(&[k; 15]).unwrap();
             let free = policy_iteration(&model, DISCOUNT).unwrap();
             assert!((&free.values - &optimum.values).iter().all(|d| *d > -1e-9), "{seed}");
             let value = evaluate(&model, &optimum.policy, DISCOUNT).unwrap();
