@@ -2,11 +2,11 @@
 //!
 //! `cargo run -p assay-environments --example robots [STEPS]` gives every robot a million (or
 //! STEPS) uniformly random control steps and writes `docs/robots_measured.md`: how closely the motion
-//! agrees with recordings of MuJoCo, how many steps failed (a number that is not finite, or an
-//! unstable simulation), how far a joint was beyond its range at most, and control steps per second
-//! on one thread. It also draws a strip of poses of each robot into `docs/`.
+//! agrees with recordings of MuJoCo, what random actions earn, how many steps failed (a number that is not finite, or an
+//! unstable simulation), and how far a joint was beyond its range at most. It also draws a strip of
+//! poses of each robot into `docs/`.
 
-use std::{fs, path::Path, time::Instant};
+use std::{fs, panic::resume_unwind, path::Path, thread};
 
 use assay_environments::{
     Action, Actions, Environment, Error,
@@ -15,6 +15,7 @@ use assay_environments::{
     random::Seed,
 };
 use motion::Agreement;
+use robots::Recording;
 
 #[path = "../tests/robots/motion.rs"]
 mod motion;
@@ -25,6 +26,21 @@ mod robots;
 const BETWEEN: usize = 6;
 const POSES: usize = 6;
 
+/// Episodes of each robot behind the recorded mean return.
+const EPISODES: f64 = 400.0;
+
+/// The recordings of motion, by the robots' names.
+const RECORDED: [(&str, &str); 8] = [
+    ("RapierInvertedPendulum", "inverted_pendulum"),
+    ("RapierInvertedDoublePendulum", "inverted_double_pendulum"),
+    ("RapierReacher", "reacher"),
+    ("RapierSwimmer", "swimmer"),
+    ("RapierHopper", "hopper"),
+    ("RapierHalfCheetah", "half_cheetah"),
+    ("RapierWalker2d", "walker2d"),
+    ("RapierAnt", "ant"),
+];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     use described::*;
     let steps: usize = match std::env::args().nth(1) {
@@ -34,28 +50,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let table = Table { steps, docs: &docs };
     let (layout, nearness) = Default::default();
-    let rows = [
-        table.row(inverted_pendulum::robot(), inverted_pendulum::task(), Some("inverted_pendulum"))?,
-        table.row(
-            inverted_double_pendulum::robot(),
-            inverted_double_pendulum::task(),
-            Some("inverted_double_pendulum"),
-        )?,
-        table.row(reacher::robot(), reacher::task(), Some("reacher"))?,
-        table.row(swimmer::robot(), swimmer::task(), Some("swimmer"))?,
-        table.row(hopper::robot(), hopper::task(), Some("hopper"))?,
-        table.row(half_cheetah::robot(), half_cheetah::task(), Some("half_cheetah"))?,
-        table.row(walker2d::robot(), walker2d::task(), Some("walker2d"))?,
-        table.row(ant::robot(), ant::task(), Some("ant"))?,
-        table.row(point::robot(layout), point::task(layout, nearness), None)?,
-        table.row(ant::robot_in_maze(layout), ant::maze_task(layout, nearness), None)?,
-    ];
-    let version = robots::Recording::load("returns").header["mujoco"].as_str().unwrap_or_default().to_owned();
+    // One thread for each robot.
+    let rows: Result<Vec<String>, Error> = thread::scope(|scope| {
+        let row = &table;
+        let threads = [
+            scope.spawn(|| row.of(inverted_pendulum::robot(), inverted_pendulum::task())),
+            scope.spawn(|| row.of(inverted_double_pendulum::robot(), inverted_double_pendulum::task())),
+            scope.spawn(|| row.of(reacher::robot(), reacher::task())),
+            scope.spawn(|| row.of(swimmer::robot(), swimmer::task())),
+            scope.spawn(|| row.of(hopper::robot(), hopper::task())),
+            scope.spawn(|| row.of(half_cheetah::robot(), half_cheetah::task())),
+            scope.spawn(|| row.of(walker2d::robot(), walker2d::task())),
+            scope.spawn(|| row.of(ant::robot(), ant::task())),
+            scope.spawn(|| row.of(point::robot(layout), point::task(layout, nearness))),
+            scope.spawn(|| row.of(ant::robot_in_maze(layout), ant::maze_task(layout, nearness))),
+        ];
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    let version = Recording::load("returns").header["mujoco"].as_str().unwrap_or_default().to_owned();
     let header = "| robot | free flight | random, 0.25 s | random, end | MuJoCo itself, 0.25 s | end | \
-                  random steps | failures | beyond a range (rad) | steps/s |\n\
-                  |---|---|---|---|---|---|---|---|---|---|\n";
+                  random return | MuJoCo's | random steps | failures | beyond a range (rad) |\n\
+                  |---|---|---|---|---|---|---|---|---|---|---|\n";
     let source = format!("\nRecordings of MuJoCo {version}.\n");
-    fs::write(docs.join("robots_measured.md"), header.to_owned() + &rows.concat() + &source)?;
+    fs::write(docs.join("robots_measured.md"), header.to_owned() + &rows?.concat() + &source)?;
     Ok(())
 }
 
@@ -66,9 +83,10 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The row of a robot, whose motion may have been recorded.
-    fn row<T: Task>(&self, robot: Robot, task: T, recording: Option<&str>) -> Result<String, Error> {
-        let agreement = recording.map(|name| Agreement::measure(name, &robot)).map_or_else(
+    /// The row of a robot. Motion was recorded of all but those in mazes.
+    fn of<T: Task>(&self, robot: Robot, task: T) -> Result<String, Error> {
+        let recorded = RECORDED.iter().find(|(name, _)| *name == robot.name);
+        let agreement = recorded.map(|(_, recording)| Agreement::measure(recording, &robot)).map_or_else(
             || " | | | |".into(),
             |Agreement { free, random, reference }| {
                 let [early, late] = random.map(|x| format!("{x:.1e}"));
@@ -77,24 +95,57 @@ impl Table<'_> {
             },
         );
         let name = robot.name.clone();
-        let endured = endure(RobotEnvironment::new(robot, task)?, self.steps, self.docs)?;
-        let row = format!("| `{name}` | {agreement} | {endured} |\n");
+        let returns = recorded.map_or_else(String::new, |(_, recording)| {
+            let recordings = Recording::load("returns");
+            let fact = |fact: &str| recordings.header[*recording][fact].as_float().unwrap_or(f64::NAN);
+            summary(fact("mean"), fact("standard_deviation"), EPISODES)
+        });
+        let Endured { earned, failures, beyond } =
+            endure(RobotEnvironment::new(robot, task)?, self.steps, self.docs)?;
+        let count = earned.len() as f64;
+        let mean = earned.iter().sum::<f64>() / count;
+        let variance = earned.iter().map(|earned| (earned - mean).powi(2)).sum::<f64>() / count;
+        let earned = summary(mean, variance.sqrt(), count);
+        let steps = self.steps;
+        let row = format!(
+            "| `{name}` | {agreement} | {earned} | {returns} | {steps} | {failures} | {beyond:.2} |\n"
+        );
         print!("{row}");
         Ok(row)
     }
 }
 
-/// Random steps of one robot: its last columns of the table. Writes its strip of poses.
-fn endure<T: Task>(mut environment: RobotEnvironment<T>, steps: usize, docs: &Path) -> Result<String, Error> {
+/// A mean with its standard error.
+fn summary(mean: f64, deviation: f64, count: f64) -> String {
+    format!("{mean:.2} ± {:.2}", deviation / count.sqrt())
+}
+
+/// What random steps came to.
+struct Endured {
+    /// The returns of whole episodes.
+    earned: Vec<f64>,
+    /// How many steps failed.
+    failures: usize,
+    /// The farthest that a hinge was beyond its range, in rad.
+    beyond: f64,
+}
+
+/// Random steps of one robot. Writes its strip of poses.
+fn endure<T: Task>(
+    mut environment: RobotEnvironment<T>,
+    steps: usize,
+    docs: &Path,
+) -> Result<Endured, Error> {
     let space = environment.action_space();
     let mut actions = Actions::zeros(&space, 1);
     let mut choices = Seed::new(0).stream("actions");
     let mut rng = Seed::new(0).stream("environment");
     let mut observation = vec![0.0; environment.observation_space().width()];
     environment.reset(&mut rng, &mut observation)?;
+    let limit = if environment.robot().name == "RapierReacher" { 50 } else { 1000 };
     let (mut failures, mut beyond, mut since_reset) = (0, 0.0_f64, 0);
+    let (mut earned, mut total) = (Vec::new(), 0.0);
     let mut poses: Vec<Picture> = Vec::new();
-    let start = Instant::now();
     for step in 0..steps {
         if step % BETWEEN == 0 && poses.len() < POSES {
             poses.extend(environment.draw());
@@ -104,30 +155,35 @@ fn endure<T: Task>(mut environment: RobotEnvironment<T>, steps: usize, docs: &Pa
         let over = match environment.step(Action::Continuous(action), &mut rng, &mut observation) {
             Ok(outcome) if outcome.reward.is_finite() && observation.iter().all(|x| x.is_finite()) => {
                 since_reset += 1;
+                total += outcome.reward;
                 // A robot may start beyond a limit, from where it is pulled back.
                 if since_reset > 20 {
                     beyond = beyond.max(excess(&environment));
                 }
-                outcome.terminated || since_reset == 1000
+                outcome.terminated || since_reset == limit
             }
             _ => {
                 failures += 1;
+                since_reset = 0;
                 true
             }
         };
         if over {
+            if since_reset > 0 {
+                earned.push(total);
+            }
+            total = 0.0;
             environment.reset(&mut rng, &mut observation)?;
             since_reset = 0;
         }
     }
-    let speed = steps as f64 / start.elapsed().as_secs_f64();
     let name = &environment.robot().name;
     if let Ok(png) = Picture::strip(&poses, POSES).and_then(|strip| strip.png(1200))
         && let Err(error) = fs::write(docs.join(format!("{name}.png")), png)
     {
         eprintln!("{name}: {error}");
     }
-    Ok(format!("{steps} | {failures} | {beyond:.2} | {speed:.0}"))
+    Ok(Endured { earned, failures, beyond })
 }
 
 /// How far a hinge is beyond its range, in rad.

@@ -35,6 +35,9 @@ WORKLOADS = {
     "hessian-product-64": ("products", ["pytorch"]),
     "cartpole-step": ("steps", ["gymnasium", "gymnasium-vector"]),
     "hopper-step": ("steps", ["gymnasium", "mujoco"]),
+    "walker2d-step": ("steps", ["gymnasium", "mujoco"]),
+    "half-cheetah-step": ("steps", ["gymnasium", "mujoco"]),
+    "ant-step": ("steps", ["gymnasium", "mujoco"]),
 }
 
 COLUMNS = [

@@ -69,9 +69,12 @@ struct Stepping {
     actions: usize,
 }
 
-const STEPPING: [Stepping; 2] = [
+const STEPPING: [Stepping; 5] = [
     Stepping { name: "cartpole-step", environment: "CartPole-v1", copies: 1024, actions: 100 },
     robot("hopper-step", "RapierHopper"),
+    robot("walker2d-step", "RapierWalker2d"),
+    robot("half-cheetah-step", "RapierHalfCheetah"),
+    robot("ant-step", "RapierAnt"),
 ];
 
 const fn robot(name: &'static str, environment: &'static str) -> Stepping {
