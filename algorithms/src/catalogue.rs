@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Learner, baseline_only, bpi_ucbvi, domain_randomisation, dope, hapg, is_mbpg, iwocs, mdpo,
-    n_harpg, normalised_policy_gradient, optpess_lp, planned, ppo, random, reinforce, sac, srvr_pg, stepmix,
-    storm_pg, subpo, td3,
+    n_harpg, normalised_policy_gradient, optpess_lp, pdppo, planned, ppo, random, reinforce, sac, srvr_pg,
+    stepmix, storm_pg, subpo, td3,
     tensor::{Cpu, Device},
     trpo, ucbvi,
 };
@@ -141,6 +141,10 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<mdpo::tabular::Config>(
             "mdpo-tabular",
             "Mirror descent policy optimisation with exact tables (Tomar et al. 2022)",
+        ),
+        Entry::of::<pdppo::Config>(
+            "pdppo",
+            "PPO with a critic of the post-decision state too (Felizardo et al. 2025)",
         ),
         Entry::of::<sac::Config>(
             "sac",

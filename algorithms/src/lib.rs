@@ -34,6 +34,7 @@ pub mod off_policy;
 pub mod on_policy;
 pub mod optimisers;
 pub mod optpess_lp;
+pub mod pdppo;
 pub mod planned;
 pub mod policies;
 pub mod ppo;

@@ -19,13 +19,16 @@
 //! - Continuous, where the action a counts: −(a − a*)². The best action a* is 0.5, and where the
 //!   observation o counts too, 0.5 o.
 //!
+//! A probe's post-decision state is the observation with the action; the reward comes after it, though
+//! nothing about it is random.
+//!
 //! [`Probe::value`] and [`Probe::action_value`] have the exact numbers. No action changes what comes
 //! after it, so the action values are those of every policy.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Environment, Error, Outcome, Space, random::Stream};
+use crate::{Action, Environment, Error, Outcome, PostDecision, Space, random::Stream};
 
 /// What a probe asks of a learner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +131,21 @@ impl Probe {
     }
 }
 
+impl PostDecision for Probe {
+    fn post_decision_space(&self) -> Space {
+        Space::symmetric(2, 1.0)
+    }
+
+    fn decide(&self, action: Action<'_>, observation: &mut [f32]) -> Result<f64, Error> {
+        let action = match self.actions {
+            ActionForm::Discrete => action.discrete(2)? as f32,
+            ActionForm::Continuous => action.continuous::<1>()?[0].clamp(-1.0, 1.0),
+        };
+        observation.copy_from_slice(&[self.observation, action]);
+        Ok(0.0)
+    }
+}
+
 impl Environment for Probe {
     fn observation_space(&self) -> Space {
         Space::symmetric(1, 1.0)
@@ -168,6 +186,10 @@ impl Environment for Probe {
         }
         observation[0] = self.observation;
         Ok(Outcome { reward, terminated, truncated: false })
+    }
+
+    fn post_decision(&self) -> Option<&dyn PostDecision> {
+        Some(self)
     }
 }
 

@@ -129,6 +129,13 @@ impl<D: Device> ActorCritic<D> {
         })
     }
 
+    /// The same, collecting post-decision states of so many features too.
+    pub fn with_post_decisions(mut self, features: usize) -> Self {
+        self.rollout = self.rollout.with_post_decisions(features);
+        self.collector = self.collector.with_post_decisions(features);
+        self
+    }
+
     /// Fills the rollout: the policy acts, the value function judges, advantages are estimated.
     ///
     /// # Errors

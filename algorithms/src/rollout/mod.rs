@@ -188,6 +188,12 @@ impl Collector {
         }
     }
 
+    /// The same, which normalises post-decision observations of so many features as it does others.
+    pub fn with_post_decisions(mut self, features: usize) -> Self {
+        self.state.normalisation = self.state.normalisation.with_post_decisions(features);
+        self
+    }
+
     /// The environments.
     pub fn environment(&self) -> &dyn BatchedEnvironment {
         &*self.environment
