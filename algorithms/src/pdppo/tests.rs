@@ -181,7 +181,7 @@ fn old_rollouts_are_learned_from_until_there_are_too_many() {
 
 #[test]
 fn probes_are_learned() {
-    for estimator in [Estimator::ActionValue, Estimator::State, Estimator::Split, Estimator::FullReward] {
+    for estimator in [Estimator::ActionValue, Estimator::State, Estimator::Split] {
         for form in [ActionForm::Discrete, ActionForm::Continuous] {
             for question in Question::ALL {
                 let probe = Probe::new(question, form);
@@ -194,8 +194,8 @@ fn probes_are_learned() {
                     bootstrap: !estimator.splits_rewards(),
                     learning_rate: 3e-3,
                     critic_learning_rate: 3e-3,
-                    network: network(&[64, 64]),
-                    critic_network: network(&[64, 64]),
+                    network: network(&[32, 32]),
+                    critic_network: network(&[32, 32]),
                     ..Config::default()
                 };
                 let mut learner = make(config, copies(probe.clone(), 8, 1), 1);
@@ -217,7 +217,7 @@ fn probes_are_learned() {
                     let best = probe.value(observation, 0.5);
                     let greedy = probe.action_value(observation, actions.row(i), 0.5).unwrap();
                     assert!(greedy > best - 0.1, "{context}");
-                    // The state critics of the other two are of something else, or pessimistic.
+                    // The state critic of the other one is of the random rewards alone.
                     if matches!(estimator, Estimator::ActionValue | Estimator::State) {
                         assert!((f64::from(values[i]) - best).abs() < 0.3, "{context}");
                     }
@@ -345,15 +345,23 @@ fn a_plant_of_one_machine_is_run_within_a_tenth_of_the_optimum_and_never_better(
         post_decision::expected_return(&exact, &values)
     };
     for estimator in [Estimator::Split, Estimator::ActionValue, Estimator::State] {
+        // Without a step's noise in the advantages the policy soon is sure of itself; its critics must be
+        // faster then.
+        let (chunks, learning_rate, critic_learning_rate) = match estimator {
+            Estimator::ActionValue => (2, 1e-3, 1e-2),
+            _ => (5, 3e-3, 3e-3),
+        };
         let config = Config {
             steps: 50,
             epochs: 10,
+            chunks,
             discount,
             estimator,
             bootstrap: !estimator.splits_rewards(),
             standardise_advantages: true,
-            learning_rate: 3e-3,
-            critic_learning_rate: 3e-3,
+            entropy_weight: 0.02,
+            learning_rate,
+            critic_learning_rate,
             normalise_observations: true,
             normalise_rewards: true,
             network: network(&[32, 32]),
