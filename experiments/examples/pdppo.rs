@@ -59,6 +59,13 @@ const FULL: [&str; 3] = ["pdppo-faster", "pdppo-doubles", "pdppo-ablation"];
 fn main() -> std::process::ExitCode {
     let about = "PDPPO against PPO with the same data, networks and returns, and against PPO itself, on a plant with \
                  random demand and on a lake whose ice pushes on";
-    Demonstration { name: "pdppo", about, quick: &QUICK, measures: &[("final-return", true)], full: &FULL }
-        .main()
+    Demonstration {
+        name: "pdppo",
+        about,
+        quick: &QUICK,
+        measures: &[("final-return", true)],
+        rates: false,
+        full: &FULL,
+    }
+    .main()
 }
