@@ -15,7 +15,7 @@ use crate::{
     off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
     policies::{
-        SquashedPolicy,
+        Exploration, SquashedPolicy, StateDependentNoise,
         squashed_gaussian::{Sample, fill_normal},
     },
     replay::{self, Collector, Minibatch},
@@ -58,6 +58,9 @@ pub struct Config {
     /// Units of each hidden layer of the policy and of the critics, followed by ReLU. Paper: 256,
     /// 256.
     pub hidden: Vec<usize>,
+    /// Noise of the policy that is a function of the state and stays the same for several steps
+    /// (gSDE). Paper: absent, for independent noise with a deviation that the network gives.
+    pub state_dependent_noise: Option<StateDependentNoise>,
 }
 
 /// The weight α of the entropy against the reward.
@@ -92,6 +95,7 @@ impl Default for Config {
             learning_rate: 3e-4,
             temperature: Temperature::Learned { initial: 1.0, target_entropy_per_dimension: -1.0 },
             hidden: vec![256, 256],
+            state_dependent_noise: None,
         }
     }
 }
@@ -99,6 +103,9 @@ impl Default for Config {
 impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
         self.settings().validate()?;
+        if let Some(noise) = self.state_dependent_noise {
+            noise.validate("state_dependent_noise")?;
+        }
         match self.temperature {
             Temperature::Learned { initial, target_entropy_per_dimension: target } => {
                 let field = "temperature.initial";
@@ -152,7 +159,7 @@ pub struct Sac<D: Device> {
     steps: usize,
     collector: Collector,
     agent: Agent<D>,
-    outputs: Vec<f32>,
+    exploration: Exploration,
 }
 
 /// What learns: policy, critics and temperature, without environments and memory.
@@ -190,7 +197,12 @@ impl<D: Device> Sac<D> {
         let collector = Collector::new(NAME, environment, config.settings().replay, seed)?;
         let features = collector.environment().observation_space().features();
         let agent = Agent::new(&config, "", features, collector.action_box().width(), seed, &device)?;
-        Ok(Sac { steps: config.steps, collector, agent, outputs: Vec::new() })
+        Ok(Sac { steps: config.steps, collector, agent, exploration: Exploration::default() })
+    }
+
+    /// How many numbers the noise matrices of all copies have.
+    fn matrices(&self) -> usize {
+        self.collector.environment().copies() * self.agent.policy.noise_entries()
     }
 }
 
@@ -211,11 +223,13 @@ impl<D: Device> Agent<D> {
         let network = config.settings().network();
         let mut rng = seed.stream("initialisation");
         let name = |part: &str| format!("{prefix}{part}");
-        let policy = SquashedPolicy::new(device, &name("policy"), features, width, &network, &mut rng)?;
+        let (shape, exploration) = ((features, width), config.state_dependent_noise);
+        let policy = SquashedPolicy::new(device, &name("policy"), shape, &network, exploration, &mut rng)?;
         let inputs = features + width;
         let critics = Ensemble::new(device, &name("critics"), 2, inputs, 1, &network, &mut rng)?;
+        let policy_optimiser = Adam::new(AdamConfig::default(), &policy.parameters())?;
         Ok(Agent {
-            policy_optimiser: Adam::new(AdamConfig::default(), &[policy.parameters()])?,
+            policy_optimiser,
             critic_optimiser: Adam::new(AdamConfig::default(), &[critics.parameters()])?,
             temperature: EntropyWeight::new(device, prefix, config.temperature, width)?,
             noise_stream: seed.stream("noise"),
@@ -271,7 +285,7 @@ impl<D: Device> Agent<D> {
         // The policy, through ã.
         let loss = self.policy_loss(batch, sample, temperature)?;
         let (loss, mut gradients) = backward(loss, "policy loss")?;
-        self.policy_optimiser.step(&mut [self.policy.parameters_mut()], &mut gradients, learning_rate)?;
+        self.policy_optimiser.step(&mut self.policy.parameters_mut(), &mut gradients, learning_rate)?;
         means.add("policy_loss", loss);
 
         self.target_critics.parameters_mut().blend(self.critics.parameters(), target_rate as f32)
@@ -303,7 +317,7 @@ impl<D: Device> Agent<D> {
     /// Writes the complete state.
     pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         let name = |part: &str| format!("{}{part}", self.prefix);
-        self.policy.parameters().save(checkpoint);
+        self.policy.save(checkpoint);
         self.critics.parameters().save(checkpoint);
         self.target_critics.parameters().save(checkpoint);
         self.policy_optimiser.save(&name("policy_optimiser"), checkpoint)?;
@@ -315,7 +329,7 @@ impl<D: Device> Agent<D> {
     /// Puts a saved state back.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let name = |part: &str| format!("{}{part}", self.prefix);
-        self.policy.parameters_mut().load(checkpoint)?;
+        self.policy.load(checkpoint)?;
         self.critics.parameters_mut().load(checkpoint)?;
         self.target_critics.parameters_mut().load(checkpoint)?;
         self.policy_optimiser.load(&name("policy_optimiser"), checkpoint)?;
@@ -331,8 +345,9 @@ impl<D: Device> Learner for Sac<D> {
         let mut report = Report::default();
         let mut means = Means::new(METRICS);
         for _ in 0..self.steps {
+            let step = self.collector.steps_since_round();
             let episodes = self.collector.step(|observations, rng, actions| {
-                self.agent.policy.act(observations, Mode::Sample, rng, &mut self.outputs, actions);
+                self.agent.policy.explore(observations, step, rng, &mut self.exploration, actions);
             })?;
             report.episodes.extend_from_slice(episodes);
             for _ in 0..self.collector.updates_due() {
@@ -363,11 +378,13 @@ impl<D: Device> Learner for Sac<D> {
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         self.collector.save(checkpoint)?;
+        self.exploration.save(checkpoint, self.matrices())?;
         self.agent.save(checkpoint)
     }
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.collector.load(checkpoint)?;
+        self.exploration.load(checkpoint, self.matrices())?;
         self.agent.load(checkpoint)
     }
 }
@@ -454,7 +471,7 @@ mod tests {
         let mut rng = seed.stream("test");
         let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
         let device = sac.device.clone();
-        sac.policy = SquashedPolicy::new(&device, "policy", 3, 1, &network, &mut rng).unwrap();
+        sac.policy = SquashedPolicy::new(&device, "policy", (3, 1), &network, None, &mut rng).unwrap();
         sac.critics = Ensemble::new(&device, "critics", 2, 4, 1, &network, &mut rng).unwrap();
         sac.target_critics = Ensemble::new(&device, "critics", 2, 4, 1, &network, &mut rng).unwrap();
         let transitions = transitions(3, 1, ROWS, &mut rng);
@@ -483,13 +500,13 @@ mod tests {
     fn the_policys_gradient_agrees_with_finite_differences() {
         let (mut sac, batch, ..) = smooth();
         let noise = sac.draw_noise().unwrap();
-        let values = sac.policy.parameters().values().to_vec();
+        let values = sac.policy.parameters()[0].values().to_vec();
         let mut loss = |values: &[f32]| {
-            sac.policy.parameters_mut().set_values(values);
+            sac.policy.parameters_mut()[0].set_values(values);
             let policy = sac.policy.record(batch.observations.clone()).unwrap();
             let loss = sac.policy_loss(&batch, policy.rsample(noise.clone()), 0.3).unwrap();
             let (loss, mut gradients) = backward(loss, "loss").unwrap();
-            (loss, sac.policy.parameters().gradient(&mut gradients).unwrap())
+            (loss, sac.policy.parameters()[0].gradient(&mut gradients).unwrap())
         };
         let (_, gradient) = loss(&values);
         assert_gradient("policy", &values, &gradient, |values| loss(values).0);

@@ -16,7 +16,7 @@ use crate::{
     networks::{Activation, DenseConfig, DenseStack, Ensemble},
     off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
-    policies::squashed_gaussian::fill_normal,
+    policies::{OrnsteinUhlenbeck, squashed_gaussian::fill_normal},
     replay::{self, Collector, Minibatch},
     tensor::{
         Device, Matrix, MatrixOperations, Operations, Record, Recording, Scalar, Vector, backward,
@@ -58,6 +58,9 @@ pub struct Config {
     pub policy_delay: u64,
     /// Standard deviation σ of the noise on actions while collecting. Paper: 0.1.
     pub exploration_noise: f64,
+    /// The process behind that noise, whose σ is `exploration_noise` per √(unit of time); it
+    /// starts anew with every episode. Paper: absent, for noise that is independent at every step.
+    pub ornstein_uhlenbeck: Option<OrnsteinUhlenbeck>,
     /// Standard deviation σ̃ of the noise on target actions. Paper: 0.2.
     pub target_noise: f64,
     /// Bound c of the noise on target actions. Paper: 0.5.
@@ -81,6 +84,7 @@ impl Default for Config {
             learning_rate: 3e-4,
             policy_delay: 2,
             exploration_noise: 0.1,
+            ornstein_uhlenbeck: None,
             target_noise: 0.2,
             target_noise_clip: 0.5,
             hidden: vec![256, 256],
@@ -93,6 +97,9 @@ impl Configuration for Config {
         self.settings().validate()?;
         require("policy_delay", self.policy_delay, self.policy_delay > 0, "at least 1")?;
         require_not_negative("exploration_noise", self.exploration_noise)?;
+        if let Some(process) = self.ornstein_uhlenbeck {
+            process.validate("ornstein_uhlenbeck")?;
+        }
         require_not_negative("target_noise", self.target_noise)?;
         require_not_negative("target_noise_clip", self.target_noise_clip)
     }
@@ -142,6 +149,8 @@ pub struct Td3<D: Device> {
     critic_optimiser: Adam<D>,
     /// Gradient steps of the critics so far.
     updates: u64,
+    /// The state of an Ornstein–Uhlenbeck process: copies × width.
+    exploration_state: Vec<f32>,
     /// The noise of target actions.
     noise_stream: Stream,
     noise: Vec<f32>,
@@ -174,6 +183,7 @@ impl<D: Device> Td3<D> {
             policy_optimiser: Adam::new(AdamConfig::default(), &[policy.parameters()])?,
             critic_optimiser: Adam::new(AdamConfig::default(), &[critics.parameters()])?,
             updates: 0,
+            exploration_state: vec![0.0; collector.environment().copies() * width],
             noise_stream: seed.stream("noise"),
             noise: vec![0.0; config.batch_size * width],
             config,
@@ -239,13 +249,25 @@ impl<D: Device> Learner for Td3<D> {
     fn advance(&mut self) -> Result<Report, Error> {
         let mut report = Report::default();
         let mut means = Means::new(METRICS);
-        let exploration_noise = self.config.exploration_noise as f32;
+        let Config { exploration_noise: deviation, ornstein_uhlenbeck, .. } = self.config;
         for _ in 0..self.config.steps {
             let episodes = self.collector.step(|observations, rng, actions| {
                 self.policy.infer(observations, actions);
-                add_noise(exploration_noise, rng, actions);
+                match ornstein_uhlenbeck {
+                    None => add_noise(deviation, rng, actions),
+                    Some(process) => {
+                        process.step(deviation, rng, &mut self.exploration_state);
+                        add(&self.exploration_state, actions);
+                    }
+                }
             })?;
             report.episodes.extend_from_slice(episodes);
+            let width = self.policy.outputs();
+            for (copy, state) in self.exploration_state.chunks_exact_mut(width).enumerate() {
+                if self.collector.has_ended(copy) {
+                    state.fill(0.0);
+                }
+            }
             for _ in 0..self.collector.updates_due() {
                 self.gradient_step(&mut means).map_err(|e| e.after(self.collector.steps()))?;
             }
@@ -268,7 +290,9 @@ impl<D: Device> Learner for Td3<D> {
         self.collector.act(observations, actions, |observations, actions| {
             self.policy.infer(observations, actions);
             if mode == Mode::Sample {
-                add_noise(self.config.exploration_noise as f32, rng, actions);
+                let deviation = self.config.exploration_noise;
+                let process = self.config.ornstein_uhlenbeck;
+                add_noise(process.map_or(deviation, |p| p.stationary_deviation(deviation)), rng, actions);
             }
         })
     }
@@ -281,6 +305,9 @@ impl<D: Device> Learner for Td3<D> {
         self.target_critics.parameters().save(checkpoint);
         self.policy_optimiser.save("policy_optimiser", checkpoint)?;
         self.critic_optimiser.save("critic_optimiser", checkpoint)?;
+        if self.config.ornstein_uhlenbeck.is_some() {
+            checkpoint.put_record("exploration", &self.exploration_state)?;
+        }
         checkpoint.put_record("td3", &(self.updates, &self.noise_stream))
     }
 
@@ -292,17 +319,31 @@ impl<D: Device> Learner for Td3<D> {
         self.target_critics.parameters_mut().load(checkpoint)?;
         self.policy_optimiser.load("policy_optimiser", checkpoint)?;
         self.critic_optimiser.load("critic_optimiser", checkpoint)?;
+        if self.config.ornstein_uhlenbeck.is_some() {
+            let state: Vec<f32> = checkpoint.record("exploration")?;
+            let (given, needed) = (state.len(), self.exploration_state.len());
+            if given != needed {
+                let reason = format!("its exploration noise is {given} numbers; {needed} are needed");
+                return Err(Error::Checkpoint { reason });
+            }
+            self.exploration_state = state;
+        }
         (self.updates, self.noise_stream) = checkpoint.record("td3")?;
         Ok(())
     }
 }
 
 /// Adds normal noise to normalised actions and clips them to [−1, 1].
-fn add_noise(deviation: f32, rng: &mut Stream, actions: &mut [f32]) {
+fn add_noise(deviation: f64, rng: &mut Stream, actions: &mut [f32]) {
     for a in actions {
         let noise: f32 = rng.sample(StandardNormal);
-        *a = (*a + deviation * noise).clamp(-1.0, 1.0);
+        *a = (*a + deviation as f32 * noise).clamp(-1.0, 1.0);
     }
+}
+
+/// Adds noise to normalised actions and clips them to [−1, 1].
+fn add(noise: &[f32], actions: &mut [f32]) {
+    actions.iter_mut().zip(noise).for_each(|(a, noise)| *a = (*a + noise).clamp(-1.0, 1.0));
 }
 
 #[cfg(test)]

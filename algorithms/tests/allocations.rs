@@ -5,7 +5,7 @@ use assay_algorithms::{
     networks::{DenseConfig, DenseStack, Ensemble},
     on_policy::{ActorCritic, Settings},
     optimisers::{Adam, AdamConfig, Sgd, SgdConfig},
-    policies::NetworkConfig,
+    policies::{NetworkConfig, StateDependentNoise},
     tensor::{
         Cpu, Device, Matrix, MatrixOperations, Operations, Parameters, Record, Recording, ScalarOperations,
         VectorOperations, backward,
@@ -145,7 +145,15 @@ fn a_ppo_sized_update_allocates_a_constant_number_of_times() {
 #[test]
 fn collecting_a_rollout_allocates_nothing() {
     // Episodes of a fixed length: what grows with the number of episodes has grown by the third.
-    for environment in ["Pendulum-v1", "Acrobot-v1"] {
+    let noise = StateDependentNoise {
+        initial_log_std: -1.0,
+        redraw_every: Some(7),
+        learn_features: false,
+        mean_bound: None,
+    };
+    let noisy = NetworkConfig { state_dependent_noise: Some(noise), ..NetworkConfig::default() };
+    let plain = NetworkConfig::default();
+    for (environment, network) in [("Pendulum-v1", &plain), ("Pendulum-v1", &noisy), ("Acrobot-v1", &plain)] {
         let environment = make(environment, &toml::Table::new(), 4, Seed::new(0)).unwrap();
         let settings = Settings {
             steps: 1000,
@@ -153,7 +161,7 @@ fn collecting_a_rollout_allocates_nothing() {
             lambda: 0.95,
             normalise_observations: true,
             normalise_rewards: true,
-            network: &NetworkConfig::default(),
+            network,
         };
         let mut agent = ActorCritic::new(settings, environment, Seed::new(0), Cpu::open().unwrap()).unwrap();
         assert_eq!(allocations(|| agent.collect().unwrap()), 0);

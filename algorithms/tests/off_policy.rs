@@ -16,6 +16,16 @@ use proptest::prelude::*;
 
 const LEARNERS: [&str; 3] = ["sac", "td3", "mdpo-off-policy"];
 
+/// Every learner as it is, and with noise that has a state.
+const EXPLORERS: [(&str, &str); 6] = [
+    ("sac", ""),
+    ("sac", "state_dependent_noise = { initial_log_std = -1.0, learn_features = true, mean_bound = 2.0 }"),
+    ("td3", ""),
+    ("td3", "ornstein_uhlenbeck = { reversion = 0.5, time_step = 0.1 }"),
+    ("mdpo-off-policy", ""),
+    ("mdpo-off-policy", "state_dependent_noise = { initial_log_std = -1.0, redraw_every = 3 }"),
+];
+
 fn make(
     name: &str,
     parameters: &str,
@@ -82,6 +92,20 @@ fn learns_the_probes(name: &str, own_parameters: &str) {
 #[test]
 fn sac_learns_the_probes_to_their_known_values() {
     learns_the_probes("sac", "temperature = { fixed = { value = 0.003 } }");
+}
+
+#[test]
+fn sac_learns_the_probes_with_state_dependent_noise() {
+    learns_the_probes(
+        "sac",
+        "temperature = { fixed = { value = 0.003 } }\ntrain_every = 4\ngradient_steps = 4\n\
+         state_dependent_noise = { initial_log_std = -2.0, learn_features = true }",
+    );
+}
+
+#[test]
+fn td3_learns_the_probes_with_an_ornstein_uhlenbeck_process() {
+    learns_the_probes("td3", "exploration_noise = 0.3\nornstein_uhlenbeck = { time_step = 1.0 }");
 }
 
 #[test]
@@ -160,10 +184,10 @@ fn checkpoint_of(name: &str, learner: &dyn Learner) -> Vec<u8> {
 fn a_saved_learner_continues_as_if_never_stopped_to_the_byte() {
     // Several copies, a ring that wraps around, episodes that are cut off, old policies replaced.
     let shared = "hidden = [8]\nbatch_size = 16\nsteps = 7\nlearning_starts = 60\n\
-                  replay_capacity = 500\ntrain_every = 2\ngradient_steps = 3\n";
-    for name in LEARNERS {
+                  replay_capacity = 500\ntrain_every = 5\ngradient_steps = 3\n";
+    for (name, noise) in EXPLORERS {
         let own = if name == "mdpo-off-policy" { "old_policy_interval = 50\ninner_steps = 2" } else { "" };
-        let parameters = format!("{shared}{own}");
+        let parameters = format!("{shared}{own}\n{noise}");
         let start = |seed| make(name, &parameters, pendulum(3, Seed::new(seed)), Seed::new(seed)).unwrap();
         let mut uninterrupted = start(1);
         for advances in [0, 1, 10, 30] {
@@ -199,10 +223,10 @@ fn a_checkpoint_of_other_sizes_is_an_error() {
 
 #[test]
 fn the_interval_of_reports_does_not_change_what_is_learned() {
-    for name in LEARNERS {
+    for (name, noise) in EXPLORERS {
         let after_60_steps = |steps: usize| {
             let parameters = format!(
-                "hidden = [8]\nbatch_size = 16\nlearning_starts = 20\ntrain_every = 4\nsteps = {steps}"
+                "hidden = [8]\nbatch_size = 16\nlearning_starts = 20\ntrain_every = 4\nsteps = {steps}\n{noise}"
             );
             let mut learner = make(name, &parameters, pendulum(2, Seed::new(1)), Seed::new(1)).unwrap();
             while learner.steps() < 120 {
@@ -212,6 +236,28 @@ fn the_interval_of_reports_does_not_change_what_is_learned() {
         };
         assert_eq!(after_60_steps(1), after_60_steps(30), "{name}");
         assert_eq!(after_60_steps(60), after_60_steps(30), "{name}");
+    }
+}
+
+#[test]
+fn noise_that_is_out_of_range_is_named() {
+    for (name, parameters, field) in [
+        ("sac", "state_dependent_noise = { initial_log_std = 3.0 }", "state_dependent_noise.initial_log_std"),
+        (
+            "mdpo-off-policy",
+            "state_dependent_noise = { initial_log_std = 0.0, redraw_every = 0 }",
+            "state_dependent_noise.redraw_every",
+        ),
+        (
+            "sac",
+            "state_dependent_noise = { initial_log_std = 0.0, mean_bound = 0.0 }",
+            "state_dependent_noise.mean_bound",
+        ),
+        ("td3", "ornstein_uhlenbeck = { reversion = 0.0 }", "ornstein_uhlenbeck.reversion"),
+        ("td3", "ornstein_uhlenbeck = { reversion = 2.0, time_step = 1.0 }", "ornstein_uhlenbeck.time_step"),
+    ] {
+        let error = make(name, parameters, pendulum(1, Seed::new(1)), Seed::new(1)).err().unwrap();
+        assert!(error.to_string().contains(&format!("`{field}`")), "{error}");
     }
 }
 

@@ -4,7 +4,7 @@ use allocation_counter::measure;
 use assay_algorithms::{
     Mode,
     networks::DenseConfig,
-    policies::SquashedPolicy,
+    policies::{Exploration, SquashedPolicy, StateDependentNoise},
     replay::{Collector, Replay, Settings, Transition, TransitionBatch},
     tensor::{Cpu, Device},
 };
@@ -68,11 +68,21 @@ fn collecting_with_a_network_allocates_nothing_after_the_first_step() {
     let mut collector = Collector::new("test", environment, settings, seed).unwrap();
     let device = Cpu::open().unwrap();
     let mut rng = seed.stream("initialisation");
-    let policy = SquashedPolicy::new(&device, "policy", 3, 1, &DenseConfig::default(), &mut rng).unwrap();
-    let mut outputs = Vec::new();
+    let noise = StateDependentNoise {
+        initial_log_std: -1.0,
+        redraw_every: Some(2),
+        learn_features: false,
+        mean_bound: None,
+    };
+    let network = DenseConfig::default();
+    let [policy, noisy] = [None, Some(noise)]
+        .map(|noise| SquashedPolicy::new(&device, "policy", (3, 1), &network, noise, &mut rng).unwrap());
+    let (mut outputs, mut exploration, mut time) = (Vec::new(), Exploration::default(), 0);
     let mut step = || {
         let episodes = collector.step(|observations, rng, actions| {
             policy.act(observations, Mode::Sample, rng, &mut outputs, actions);
+            noisy.explore(observations, time, rng, &mut exploration, actions);
+            time += 1;
         });
         episodes.unwrap().len()
     };

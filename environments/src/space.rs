@@ -206,6 +206,18 @@ impl Space {
             (space, actions) => unreachable!("{actions:?} were not made for {space}"),
         }
     }
+
+    /// Moves the actions of a batch to the nearest ones of this space, in place: what lies outside a
+    /// box is clipped to its bounds. Discrete actions stay as they are.
+    pub fn clip(&self, actions: &mut Actions) {
+        if let (Space::Box { low, high }, Actions::Continuous { values, width }) = (self, actions) {
+            for row in values.chunks_exact_mut(*width) {
+                for (a, (low, high)) in row.iter_mut().zip(low.iter().zip(high)) {
+                    *a = a.clamp(*low, *high);
+                }
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Space {
@@ -334,6 +346,17 @@ mod tests {
 
     fn spaces() -> [Space; 3] {
         [Space::discrete(3), Space::MultiDiscrete { sizes: vec![2, 3] }, Space::symmetric(2, 1.0)]
+    }
+
+    #[test]
+    fn clipped_actions_are_the_nearest_ones_of_the_space() {
+        let space = Space::bounded(vec![-1.0, 0.0], vec![1.0, f32::INFINITY]).unwrap();
+        let mut actions = Actions::Continuous { values: vec![-3.0, 7.0, 0.5, -2.0], width: 2 };
+        space.clip(&mut actions);
+        assert_eq!(actions, Actions::Continuous { values: vec![-1.0, 7.0, 0.5, 0.0], width: 2 });
+        let mut actions = Actions::Discrete(vec![1]);
+        Space::discrete(2).clip(&mut actions);
+        assert_eq!(actions, Actions::Discrete(vec![1]));
     }
 
     #[test]

@@ -90,6 +90,9 @@ impl Configuration for Config {
         let thresholds = &self.thresholds;
         let positive = !thresholds.is_empty() && thresholds.iter().all(|threshold| *threshold > 0.0);
         require("thresholds", format!("{thresholds:?}"), positive, "one or more positive numbers")?;
+        // Actions are chosen there by policies that take turns: none goes on from the step before.
+        let noise = self.sac.state_dependent_noise.is_some();
+        require("sac.state_dependent_noise", "given", !noise, "absent: noise is independent at every step")?;
         self.sac.validate()
     }
 

@@ -115,12 +115,13 @@ mod tests {
             let device = Cpu::open().unwrap();
             let mut rng = Seed::new(1).stream("test");
             let network = DenseConfig { hidden: vec![8], ..DenseConfig::default() };
-            let policy = SquashedPolicy::new(&device, "policy", 3, WIDTH, &network, &mut rng).unwrap();
+            let policy =
+                SquashedPolicy::new(&device, "policy", (3, WIDTH), &network, None, &mut rng).unwrap();
             let mut old = policy.duplicate("old_policy").unwrap();
-            let values = old.parameters().values().to_vec();
+            let values = old.parameters()[0].values().to_vec();
             let changes = uniform(values.len(), &mut rng);
             let moved: Vec<f32> = values.iter().zip(&changes).map(|(x, y)| x + 0.1 * y).collect();
-            old.parameters_mut().set_values(&moved);
+            old.parameters_mut()[0].set_values(&moved);
             let critics = Ensemble::new(&device, "critics", 2, 3 + WIDTH, 1, &network, &mut rng).unwrap();
             let batch = minibatch(&device, &transitions(3, WIDTH, ROWS, &mut rng));
             let mut noise = vec![0.0; ROWS * WIDTH];
@@ -144,7 +145,7 @@ mod tests {
                 })
                 .unwrap();
             let (loss, mut gradients) = backward(loss, "loss").unwrap();
-            (loss, self.policy.parameters().gradient(&mut gradients).unwrap())
+            (loss, self.policy.parameters()[0].gradient(&mut gradients).unwrap())
         }
     }
 
@@ -162,9 +163,9 @@ mod tests {
         ] {
             let mut problem = Problem::new();
             let (_, gradient) = problem.loss(objective(divergence));
-            let values = problem.policy.parameters().values().to_vec();
+            let values = problem.policy.parameters()[0].values().to_vec();
             assert_gradient(&format!("{divergence:?}"), &values, &gradient, |values| {
-                problem.policy.parameters_mut().set_values(values);
+                problem.policy.parameters_mut()[0].set_values(values);
                 problem.loss(objective(divergence)).0
             });
         }
@@ -182,7 +183,7 @@ mod tests {
         let values = problem.critics.member_values_frozen(0, inputs).unwrap();
         let loss = (sample.log_probs.sum_columns() * lambda - values).mean_all();
         let (loss, mut gradients) = backward(loss, "loss").unwrap();
-        let expected = problem.policy.parameters().gradient(&mut gradients).unwrap();
+        let expected = problem.policy.parameters()[0].gradient(&mut gradients).unwrap();
 
         let unheld = ActorObjective {
             entropy_weight: lambda,

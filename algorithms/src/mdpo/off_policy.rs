@@ -18,7 +18,9 @@ use crate::{
     networks::{DenseStack, Ensemble},
     off_policy::{Settings, critic_loss, require_not_negative},
     optimisers::{Adam, AdamConfig},
-    policies::{SquashedGaussian, SquashedPolicy, squashed_gaussian::fill_normal},
+    policies::{
+        Exploration, SquashedGaussian, SquashedPolicy, StateDependentNoise, squashed_gaussian::fill_normal,
+    },
     replay::{self, Collector, Minibatch},
     tensor::{Device, MatrixOperations, Operations, Record, backward, join_columns, shape},
 };
@@ -75,6 +77,9 @@ pub struct Config {
     pub deterministic_collection: bool,
     /// Units of each hidden layer of all networks, followed by ReLU. Authors' code: 256, 256.
     pub hidden: Vec<usize>,
+    /// Noise of the policy that is a function of the state and stays the same for several steps
+    /// (gSDE). Paper: absent, for independent noise with a deviation that the network gives.
+    pub state_dependent_noise: Option<StateDependentNoise>,
 }
 
 impl Default for Config {
@@ -98,6 +103,7 @@ impl Default for Config {
             parameter_penalty: 1e-3,
             deterministic_collection: false,
             hidden: vec![256, 256],
+            state_dependent_noise: None,
         }
     }
 }
@@ -105,6 +111,9 @@ impl Default for Config {
 impl Configuration for Config {
     fn validate(&self) -> Result<(), ParameterError> {
         self.settings().validate()?;
+        if let Some(noise) = self.state_dependent_noise {
+            noise.validate("state_dependent_noise")?;
+        }
         require_not_negative("entropy_weight", self.entropy_weight)?;
         self.divergence.validate()?;
         self.step_size.validate()?;
@@ -172,7 +181,7 @@ pub struct OffPolicyMdpo<D: Device> {
     /// The noise of reparametrised actions.
     noise_stream: Stream,
     noise: Vec<f32>,
-    outputs: Vec<f32>,
+    exploration: Exploration,
 }
 
 impl<D: Device> OffPolicyMdpo<D> {
@@ -193,19 +202,21 @@ impl<D: Device> OffPolicyMdpo<D> {
         let width = collector.action_box().width();
         let network = config.settings().network();
         let mut rng = seed.stream("initialisation");
-        let policy = SquashedPolicy::new(&device, "policy", features, width, &network, &mut rng)?;
+        let (shape, exploration) = ((features, width), config.state_dependent_noise);
+        let policy = SquashedPolicy::new(&device, "policy", shape, &network, exploration, &mut rng)?;
         let critics = Ensemble::new(&device, "critics", 2, features + width, 1, &network, &mut rng)?;
         let value = DenseStack::new(&device, "value", features, 1, &network, &mut rng)?;
+        let policy_optimiser = Adam::new(AdamConfig::default(), &policy.parameters())?;
         Ok(OffPolicyMdpo {
             old_policy: policy.duplicate("old_policy")?,
             target_value: value.duplicate("target_value")?,
-            policy_optimiser: Adam::new(AdamConfig::default(), &[policy.parameters()])?,
+            policy_optimiser,
             critic_optimiser: Adam::new(AdamConfig::default(), &[critics.parameters()])?,
             value_optimiser: Adam::new(AdamConfig::default(), &[value.parameters()])?,
             iteration: 0,
             noise_stream: seed.stream("noise"),
             noise: vec![0.0; config.batch_size * width],
-            outputs: Vec::new(),
+            exploration: Exploration::default(),
             config,
             device,
             collector,
@@ -213,6 +224,11 @@ impl<D: Device> OffPolicyMdpo<D> {
             critics,
             value,
         })
+    }
+
+    /// How many numbers the noise matrices of all copies have.
+    fn matrices(&self) -> usize {
+        self.collector.environment().copies() * self.policy.noise_entries()
     }
 
     /// m gradient steps of the policy, one each of the critics and the value network, and a soft
@@ -275,8 +291,8 @@ impl<D: Device> OffPolicyMdpo<D> {
             self.critics.member_values_frozen(0, inputs)
         })?;
         let (loss, mut gradients) = backward(loss, "policy loss")?;
-        let parameters = self.policy.parameters_mut();
-        self.policy_optimiser.step(&mut [parameters], &mut gradients, self.config.learning_rate)?;
+        let parameters = &mut self.policy.parameters_mut();
+        self.policy_optimiser.step(parameters, &mut gradients, self.config.learning_rate)?;
 
         let log_probs = drawn.log_probs.to_host();
         let log_ratios = (drawn.log_probs.clone() - drawn.old_log_probs.clone()).to_host();
@@ -293,10 +309,16 @@ impl<D: Device> Learner for OffPolicyMdpo<D> {
     fn advance(&mut self) -> Result<Report, Error> {
         let mut report = Report::default();
         let mut means = Means::new(METRICS);
-        let mode = if self.config.deterministic_collection { Mode::Greedy } else { Mode::Sample };
         for _ in 0..self.config.steps {
+            let step = self.collector.steps_since_round();
+            let deterministic = self.config.deterministic_collection;
             let episodes = self.collector.step(|observations, rng, actions| {
-                self.policy.act(observations, mode, rng, &mut self.outputs, actions);
+                let OffPolicyMdpo { policy, exploration, .. } = self;
+                if deterministic {
+                    policy.act(observations, Mode::Greedy, rng, exploration.scratch(), actions);
+                } else {
+                    policy.explore(observations, step, rng, exploration, actions);
+                }
             })?;
             report.episodes.extend_from_slice(episodes);
             for _ in 0..self.collector.updates_due() {
@@ -304,7 +326,7 @@ impl<D: Device> Learner for OffPolicyMdpo<D> {
             }
             let iteration = self.collector.steps() / self.config.old_policy_interval;
             if iteration > self.iteration {
-                self.old_policy.parameters_mut().blend(self.policy.parameters(), 1.0)?;
+                self.old_policy.copy_from(&self.policy)?;
                 self.iteration = iteration;
             }
         }
@@ -330,13 +352,11 @@ impl<D: Device> Learner for OffPolicyMdpo<D> {
 
     fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
         self.collector.save(checkpoint)?;
-        for parameters in [
-            self.policy.parameters(),
-            self.old_policy.parameters(),
-            self.critics.parameters(),
-            self.value.parameters(),
-            self.target_value.parameters(),
-        ] {
+        self.exploration.save(checkpoint, self.matrices())?;
+        self.policy.save(checkpoint);
+        self.old_policy.save(checkpoint);
+        for parameters in [self.critics.parameters(), self.value.parameters(), self.target_value.parameters()]
+        {
             parameters.save(checkpoint);
         }
         self.policy_optimiser.save("policy_optimiser", checkpoint)?;
@@ -347,13 +367,12 @@ impl<D: Device> Learner for OffPolicyMdpo<D> {
 
     fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         self.collector.load(checkpoint)?;
-        for parameters in [
-            self.policy.parameters_mut(),
-            self.old_policy.parameters_mut(),
-            self.critics.parameters_mut(),
-            self.value.parameters_mut(),
-            self.target_value.parameters_mut(),
-        ] {
+        self.exploration.load(checkpoint, self.matrices())?;
+        self.policy.load(checkpoint)?;
+        self.old_policy.load(checkpoint)?;
+        for parameters in
+            [self.critics.parameters_mut(), self.value.parameters_mut(), self.target_value.parameters_mut()]
+        {
             parameters.load(checkpoint)?;
         }
         self.policy_optimiser.load("policy_optimiser", checkpoint)?;
@@ -386,7 +405,8 @@ mod tests {
         let mut learner = OffPolicyMdpo::new(config, pendulum(1, 1), Seed::new(1), device).unwrap();
         for step in 1..=12 {
             learner.advance().unwrap();
-            let equal = learner.policy.parameters().values() == learner.old_policy.parameters().values();
+            let equal =
+                learner.policy.parameters()[0].values() == learner.old_policy.parameters()[0].values();
             assert_eq!(equal, step <= 2 || step % 5 == 0, "step {step}");
         }
         assert_eq!(learner.iteration, 2);
@@ -414,7 +434,7 @@ mod tests {
         for ((after, before), value) in after.iter().zip(&before).zip(value.iter()) {
             assert_eq!(*after, (1.0 - 0.005) * before + 0.005 * value);
         }
-        assert_ne!(one.policy.parameters().values(), three.policy.parameters().values());
+        assert_ne!(one.policy.parameters()[0].values(), three.policy.parameters()[0].values());
         assert_eq!(one.critics.parameters().values(), three.critics.parameters().values());
     }
 }

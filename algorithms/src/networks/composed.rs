@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error,
-    tensor::{Cube, Device, Matrix, Merge, Operations, Parameters, Tape, Vector, cube},
+    tensor::{Cube, Device, Matrix, Merge, Operations, Parameters, Tape, Vector, cube, join_columns},
 };
 
 /// The outputs for every member. `flat` holds the parameters; `P` says whether derivatives reach
@@ -19,7 +19,11 @@ pub(super) fn forward<D: Device, T: Tape<D> + Merge<P>, P: Tape<D>>(
 ) -> Result<Cube<D, T>, Error> {
     let members = layout.members;
     let mut x = cube::repeat_members(input, members)?;
-    for layer in &layout.layers {
+    let mut features = None;
+    for (i, layer) in layout.layers.iter().enumerate() {
+        if layout.features && i + 1 == layout.layers.len() {
+            features = Some(cube::only_member(x.branch()));
+        }
         let (inputs, outputs) = (layer.inputs, layer.outputs);
         let matrix = |offset| Parameters::part::<_, P>(flat, offset, (members, outputs));
         let weight = Parameters::part::<_, P>(flat, layer.weight, (members, inputs, outputs))?;
@@ -36,5 +40,8 @@ pub(super) fn forward<D: Device, T: Tape<D> + Merge<P>, P: Tape<D>>(
             Activation::Silu => x.silu(),
         };
     }
-    Ok(x)
+    match features {
+        Some(features) => cube::repeat_members(join_columns(cube::only_member(x), features)?, 1),
+        None => Ok(x),
+    }
 }

@@ -32,6 +32,24 @@ impl<D: Device> DenseStack<D> {
         Network::new(device, name, None, (inputs, outputs), config, rng).map(DenseStack)
     }
 
+    /// A stack as [`new`](Self::new) makes it, whose `outputs` columns of outputs are followed by
+    /// what its last layer is given: the activations of the last hidden layer, or without one the
+    /// inputs. Derivatives with respect to these *features* reach the layers before.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn with_features(
+        device: &D,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        config: &DenseConfig,
+        rng: &mut Stream,
+    ) -> Result<Self, Error> {
+        let DenseStack(network) = Self::new(device, name, inputs, outputs, config, rng)?;
+        Ok(DenseStack(network.with_features()))
+    }
+
     /// A copy under another name, with gradients of its own: a target network, an old policy.
     ///
     /// # Errors
@@ -45,7 +63,7 @@ impl<D: Device> DenseStack<D> {
         self.0.inputs()
     }
 
-    /// Columns of the outputs.
+    /// Columns of the outputs, those of the features among them.
     pub fn outputs(&self) -> usize {
         self.0.outputs()
     }

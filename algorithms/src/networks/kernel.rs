@@ -23,6 +23,9 @@ pub(super) struct Workspace {
     /// The tangent of `delta`, in the curvature pass; the caller writes the last layer's here.
     pub(super) delta_tangent: Vec<f32>,
     pub(super) next_delta_tangent: Vec<f32>,
+    /// (batch, outputs + features): what passes in and out of a network that shows its features.
+    pub(super) joined: Vec<f32>,
+    pub(super) joined_tangent: Vec<f32>,
     /// For the products' packing.
     pub(super) scratch: Vec<f32>,
 }
@@ -52,14 +55,18 @@ pub(super) struct LayerTangents {
 }
 
 impl Workspace {
-    /// The last layer's outputs, (members, batch, outputs).
-    pub(super) fn output(&self) -> &[f32] {
-        &self.layers[self.layers.len() - 1].outputs
+    /// After a [`forward`] pass: the network's outputs, (members, batch, outputs).
+    pub(super) fn output(&self, layout: &Layout) -> &[f32] {
+        if layout.features { &self.joined } else { &self.layers[self.layers.len() - 1].outputs }
     }
 
-    /// The last layer's tangents, (members, batch, outputs).
-    pub(super) fn tangent(&self) -> &[f32] {
-        &self.layers[self.layers.len() - 1].tangents.outputs
+    /// The outputs' tangents, (members, batch, outputs).
+    pub(super) fn tangent(&self, layout: &Layout) -> &[f32] {
+        if layout.features {
+            &self.joined_tangent
+        } else {
+            &self.layers[self.layers.len() - 1].tangents.outputs
+        }
     }
 }
 
@@ -110,6 +117,11 @@ pub(super) fn forward(layout: &Layout, values: &[f32], workspace: &mut Workspace
         }
         layer.activation.apply(&mut buffers.outputs);
     }
+    if layout.features {
+        let (before, last) = workspace.layers.split_at(layout.layers.len() - 1);
+        let features = before.last().map_or(&workspace.input, |before| &before.outputs);
+        join_rows(layout, &last[0].outputs, features, &mut workspace.joined);
+    }
 }
 
 /// Derivatives of a forward pass whose outputs have the derivatives `workspace.delta`: added to
@@ -124,11 +136,17 @@ pub(super) fn backward(
 ) {
     let rows = workspace.batch;
     workspace.input_gradient.resize(if with_input { rows * layout.inputs() } else { 0 }, 0.0);
+    if layout.features {
+        std::mem::swap(&mut workspace.delta, &mut workspace.joined);
+        part_rows(layout, &workspace.joined, &mut workspace.delta, &mut workspace.next_delta);
+    }
     for (i, layer) in layout.layers.iter().enumerate().rev() {
         let columns = layer.outputs;
         let size = rows * columns;
         let (before, rest) = workspace.layers.split_at(i);
         let buffers = &rest[0];
+        // What has already arrived at this layer's input without passing through the layer.
+        let arrived = layout.features && i + 1 == layout.layers.len();
         if i > 0 {
             workspace.next_delta.resize(layout.members * rows * layer.inputs, 0.0);
         }
@@ -166,9 +184,13 @@ pub(super) fn backward(
             }
             let (result, start) = if i > 0 {
                 let size = rows * layer.inputs;
-                (&mut workspace.next_delta[member * size..][..size], Start::Zero)
+                let start = if arrived { Start::Destination } else { Start::Zero };
+                (&mut workspace.next_delta[member * size..][..size], start)
             } else if with_input {
-                let start = if member == 0 { Start::Zero } else { Start::Destination };
+                if arrived {
+                    workspace.input_gradient.copy_from_slice(&workspace.next_delta);
+                }
+                let start = if member == 0 && !arrived { Start::Zero } else { Start::Destination };
                 (workspace.input_gradient.as_mut_slice(), start)
             } else {
                 continue;
@@ -183,6 +205,27 @@ pub(super) fn backward(
             );
         }
         std::mem::swap(&mut workspace.delta, &mut workspace.next_delta);
+    }
+}
+
+/// joined ← each row of the last layer's outputs, then that of the features.
+pub(super) fn join_rows(layout: &Layout, outputs: &[f32], features: &[f32], joined: &mut Vec<f32>) {
+    let (columns, width) = (layout.last().outputs, layout.last().inputs);
+    joined.clear();
+    for (outputs, features) in outputs.chunks_exact(columns).zip(features.chunks_exact(width)) {
+        joined.extend_from_slice(outputs);
+        joined.extend_from_slice(features);
+    }
+}
+
+/// The reverse of [`join_rows`].
+pub(super) fn part_rows(layout: &Layout, joined: &[f32], outputs: &mut Vec<f32>, features: &mut Vec<f32>) {
+    outputs.clear();
+    features.clear();
+    for row in joined.chunks_exact(layout.outputs()) {
+        let (of_outputs, of_features) = row.split_at(layout.last().outputs);
+        outputs.extend_from_slice(of_outputs);
+        features.extend_from_slice(of_features);
     }
 }
 

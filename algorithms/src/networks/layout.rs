@@ -91,6 +91,8 @@ pub(super) struct Layout {
     pub(super) members: usize,
     pub(super) layers: Vec<Layer>,
     pub(super) parameters: usize,
+    /// Whether what the last layer is given stands beside its outputs. Only networks of one member.
+    pub(super) features: bool,
 }
 
 impl Layout {
@@ -114,7 +116,7 @@ impl Layout {
             layers.push(Layer { inputs, outputs, activation, weight, bias, norm });
             inputs = outputs;
         }
-        Layout { members, layers, parameters: offset }
+        Layout { members, layers, parameters: offset, features: false }
     }
 
     /// One member alone, with its parameters where they lie in the flat vector of all.
@@ -129,15 +131,20 @@ impl Layout {
             }),
             ..layer.clone()
         });
-        Layout { members: 1, layers: layers.collect(), parameters: self.parameters }
+        Layout { layers: layers.collect(), members: 1, ..*self }
     }
 
     pub(super) fn inputs(&self) -> usize {
         self.layers[0].inputs
     }
 
+    /// Columns of the outputs, those of the features among them.
     pub(super) fn outputs(&self) -> usize {
-        self.layers[self.layers.len() - 1].outputs
+        self.last().outputs + if self.features { self.last().inputs } else { 0 }
+    }
+
+    pub(super) fn last(&self) -> &Layer {
+        &self.layers[self.layers.len() - 1]
     }
 
     /// Names and shapes of the parameters, in the order of the flat vector. The parts of an

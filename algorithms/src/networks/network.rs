@@ -90,6 +90,13 @@ impl<D: Device> Network<D> {
         Ok(Network { layout: Arc::new(layout), member_layouts, parameters, pool: Pool::default() })
     }
 
+    /// The same network, with what its last layer is given beside the outputs.
+    pub(super) fn with_features(self) -> Self {
+        assert_eq!(self.members(), 1, "members of a network that shows its features");
+        let layout = Layout { features: true, ..(*self.layout).clone() };
+        Network { layout: Arc::new(layout), ..self }
+    }
+
     pub(super) fn duplicate(&self, name: &str) -> Result<Self, Error> {
         Ok(Network {
             layout: Arc::clone(&self.layout),
@@ -171,7 +178,7 @@ impl<D: Device> Network<D> {
         let values = self.parameters.values();
         kernel::forward(layout, &values, workspace);
         let shape = (layout.members, batch, self.outputs());
-        let output = input.device().cube(workspace.output(), shape)?;
+        let output = input.device().cube(workspace.output(layout), shape)?;
 
         let (key, output_key) = (self.parameters.key().clone(), output.clone());
         let layout = Arc::clone(layout);
@@ -206,7 +213,7 @@ impl<D: Device> Network<D> {
     }
 
     pub(super) fn infer(&self, rows: &[f32], outputs: &mut [f32]) {
-        self.on_host(rows, |_, workspace| outputs.copy_from_slice(workspace.output()));
+        self.on_host(rows, |_, workspace| outputs.copy_from_slice(workspace.output(&self.layout)));
     }
 
     pub(super) fn forward_tangent(
@@ -218,9 +225,9 @@ impl<D: Device> Network<D> {
     ) {
         assert_eq!(direction.len(), self.parameters.len(), "direction in {}", self.parameters.name());
         self.on_host(rows, |values, workspace| {
-            outputs.copy_from_slice(workspace.output());
+            outputs.copy_from_slice(workspace.output(&self.layout));
             second_order::tangent(&self.layout, values, direction, workspace);
-            tangents.copy_from_slice(workspace.tangent());
+            tangents.copy_from_slice(workspace.tangent(&self.layout));
         });
     }
 
@@ -239,12 +246,13 @@ impl<D: Device> Network<D> {
         }
         self.on_host(rows, |values, workspace| {
             second_order::tangent(&self.layout, values, direction, workspace);
-            let size = workspace.output().len();
+            let size = workspace.output(&self.layout).len();
             let (mut delta, mut tangent) =
                 (std::mem::take(&mut workspace.delta), std::mem::take(&mut workspace.delta_tangent));
             delta.resize(size, 0.0);
             tangent.resize(size, 0.0);
-            let outputs = Outputs { values: workspace.output(), tangents: workspace.tangent() };
+            let outputs =
+                Outputs { values: workspace.output(&self.layout), tangents: workspace.tangent(&self.layout) };
             head(outputs, OutputGradients { values: &mut delta, tangents: &mut tangent });
             (workspace.delta, workspace.delta_tangent) = (delta, tangent);
             gradient.fill(0.0);
@@ -256,7 +264,8 @@ impl<D: Device> Network<D> {
     pub(super) fn pullback(&self, rows: &[f32], output_gradient: &[f32], gradient: &mut [f32]) {
         assert_eq!(gradient.len(), self.parameters.len(), "gradient of {}", self.parameters.name());
         self.on_host(rows, |values, workspace| {
-            assert_eq!(output_gradient.len(), workspace.output().len(), "gradient of the outputs");
+            let outputs = workspace.output(&self.layout).len();
+            assert_eq!(output_gradient.len(), outputs, "gradient of the outputs");
             workspace.delta.clear();
             workspace.delta.extend_from_slice(output_gradient);
             gradient.fill(0.0);

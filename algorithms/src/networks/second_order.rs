@@ -7,7 +7,8 @@
 
 use super::{
     kernel::{
-        Workspace, add_rows, centre, dot, input, norm_gradient, normalise_backward, of_member, sum, weight,
+        Workspace, add_rows, centre, dot, input, join_rows, norm_gradient, normalise_backward, of_member,
+        part_rows, sum, weight,
     },
     layout::{Layer, Layout, Norm},
     product::{Operand, Start, product},
@@ -76,6 +77,14 @@ pub(super) fn tangent(layout: &Layout, values: &[f32], direction: &[f32], worksp
         );
         buffers.tangents = tangents;
     }
+    if layout.features {
+        let (before, last) = workspace.layers.split_at(layout.layers.len() - 1);
+        // The input, where there is no layer before, has no tangent.
+        workspace.next_delta_tangent.clear();
+        workspace.next_delta_tangent.resize(rows * layout.last().inputs, 0.0);
+        let features = before.last().map_or(&workspace.next_delta_tangent, |before| &before.tangents.outputs);
+        join_rows(layout, &last[0].tangents.outputs, features, &mut workspace.joined_tangent);
+    }
 }
 
 /// After [`tangent`]: for a function L of the outputs whose derivative with respect to them is
@@ -90,7 +99,16 @@ pub(super) fn curvature(
     curved: &mut [f32],
 ) {
     let rows = workspace.batch;
+    if layout.features {
+        std::mem::swap(&mut workspace.delta, &mut workspace.joined);
+        part_rows(layout, &workspace.joined, &mut workspace.delta, &mut workspace.next_delta);
+        std::mem::swap(&mut workspace.delta_tangent, &mut workspace.joined_tangent);
+        let (outputs, features) = (&mut workspace.delta_tangent, &mut workspace.next_delta_tangent);
+        part_rows(layout, &workspace.joined_tangent, outputs, features);
+    }
     for (i, layer) in layout.layers.iter().enumerate().rev() {
+        // What has already arrived at this layer's input without passing through the layer.
+        let arrived = layout.features && i + 1 == layout.layers.len();
         let columns = layer.outputs;
         let size = rows * columns;
         let (before, rest) = workspace.layers.split_at_mut(i);
@@ -162,8 +180,9 @@ pub(super) fn curvature(
             let (next, next_tangent) =
                 (&mut workspace.next_delta[here.clone()], &mut workspace.next_delta_tangent[here]);
             let (w, v) = (weight(layer, member, values), weight(layer, member, direction));
-            product(shape, d, w.transpose(), Start::Zero, scratch, next);
-            product(shape, t, w.transpose(), Start::Zero, scratch, next_tangent);
+            let start = if arrived { Start::Destination } else { Start::Zero };
+            product(shape, d, w.transpose(), start, scratch, next);
+            product(shape, t, w.transpose(), start, scratch, next_tangent);
             product(shape, d, v.transpose(), Start::Destination, scratch, next_tangent);
         }
         std::mem::swap(&mut workspace.delta, &mut workspace.next_delta);

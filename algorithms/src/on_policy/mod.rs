@@ -198,7 +198,9 @@ impl<D: Device> ActorCritic<D> {
         let mut observations = observations.to_vec();
         self.collector.normalisation().normalise(&mut observations);
         let acted = self.policy.act(&observations, mode, rng, actions, None, &mut Vec::new());
-        acted.map_err(|e| e.after(self.collector.steps()))
+        acted.map_err(|e| e.after(self.collector.steps()))?;
+        space.clip(actions);
+        Ok(())
     }
 
     /// Writes environments, normalisation and networks. The rollout is not part of the state: every

@@ -16,8 +16,9 @@ use crate::{
     Checkpoint, Error, Learner, Mode,
     catalogue::{self, DeviceKind},
     mdpo::on_policy as mdpo,
+    networks::Initialisation,
     optimisers::Schedule,
-    policies::{NetworkConfig, Policy},
+    policies::{NetworkConfig, Policy, StateDependentNoise},
     ppo, reinforce,
     tensor::{Cpu, Device, Recording, Scalar, backward},
     testing::{flat_gradient, flat_parameters},
@@ -71,10 +72,14 @@ const DISCOUNT: f64 = 0.5;
 /// Steps of 8 copies in an iteration, and iterations.
 const PROBE: (usize, usize) = (8, 100);
 
-/// Trains on every probe and compares with what is known about it.
+/// Trains on every probe in both forms of actions and compares with what is known about it.
 fn learns_the_probes(make: impl Fn(Environments, Seed) -> Box<dyn OnPolicy>) {
+    learns_the_probes_in(&[ActionForm::Discrete, ActionForm::Continuous], make);
+}
+
+fn learns_the_probes_in(forms: &[ActionForm], make: impl Fn(Environments, Seed) -> Box<dyn OnPolicy>) {
     for seed in [1, 2].map(Seed::new) {
-        for form in [ActionForm::Discrete, ActionForm::Continuous] {
+        for &form in forms {
             for question in Question::ALL {
                 let probe = Probe::new(question, form);
                 let mut learner = make(copies(probe.clone(), 8, seed), seed);
@@ -136,6 +141,51 @@ fn ppo_learns_the_probes() {
             ..ppo::Config::default()
         };
         Box::new(ppo::Ppo::new(config, environment, seed, cpu()).unwrap())
+    });
+}
+
+/// Noise that is wide enough to explore the probes, of which some show nothing but zero: a network
+/// without biases that differ from zero would have no features there.
+fn state_dependent_noise() -> NetworkConfig {
+    let noise = StateDependentNoise {
+        initial_log_std: -2.0,
+        redraw_every: Some(2),
+        learn_features: false,
+        mean_bound: None,
+    };
+    NetworkConfig {
+        state_dependent_noise: Some(noise),
+        initialisation: Some(Initialisation::FanIn),
+        ..NetworkConfig::default()
+    }
+}
+
+#[test]
+fn ppo_learns_the_probes_with_state_dependent_noise() {
+    learns_the_probes_in(&[ActionForm::Continuous], |environment, seed| {
+        let config = ppo::Config {
+            steps: PROBE.0,
+            discount: DISCOUNT,
+            learning_rate: Schedule::Constant(3e-3),
+            network: state_dependent_noise(),
+            ..ppo::Config::default()
+        };
+        Box::new(ppo::Ppo::new(config, environment, seed, cpu()).unwrap())
+    });
+}
+
+#[test]
+fn trpo_learns_the_probes_with_state_dependent_noise() {
+    learns_the_probes_in(&[ActionForm::Continuous], |environment, seed| {
+        let config = trpo::Config {
+            steps: PROBE.0,
+            discount: DISCOUNT,
+            target_kl: 0.03,
+            value_learning_rate: 3e-3,
+            network: state_dependent_noise(),
+            ..trpo::Config::default()
+        };
+        Box::new(trpo::Trpo::new(config, environment, seed, cpu()).unwrap())
     });
 }
 
@@ -261,8 +311,13 @@ const ALGORITHMS: [&str; 4] = ["reinforce", "ppo", "trpo", "mdpo-on-policy"];
 
 /// A small learner with everything on that has a state.
 fn small(algorithm: &str, environment: Environments, seed: Seed) -> Box<dyn Learner> {
-    let parameters = "steps = 24\nnormalise_observations = true\nnormalise_rewards = true\n\
-                      network = { hidden = [8] }";
+    let continuous = matches!(environment.action_space(), Space::Box { .. });
+    let noise = "state_dependent_noise = { initial_log_std = -1.0, redraw_every = 5 }";
+    let parameters = format!(
+        "steps = 24\nnormalise_observations = true\nnormalise_rewards = true\n\
+         network = {{ hidden = [8], {} }}",
+        if continuous { noise } else { "" }
+    );
     catalogue::make(algorithm, &parameters.parse().unwrap(), environment, seed, DeviceKind::Cpu).unwrap()
 }
 
@@ -424,7 +479,7 @@ fn every_iteration_reports_the_same_metrics_and_the_episodes_that_ended() {
 /// A field, values that are valid and values that are not.
 type Field = (&'static str, &'static [&'static str], &'static [&'static str]);
 
-const COMMON: [Field; 7] = [
+const COMMON: [Field; 9] = [
     ("steps", &["1", "2", "17"], &["0"]),
     ("discount", &["0.0", "0.9", "1.0"], &["-0.1", "1.1", "nan"]),
     ("adam_epsilon", &["1e-8", "1e-3"], &["0.0", "-1e-5", "inf"]),
@@ -432,6 +487,23 @@ const COMMON: [Field; 7] = [
     ("normalise_rewards", &["true", "false"], &[]),
     ("network", &["{ hidden = [] }", "{ hidden = [3, 2], activation = \"relu\" }"], &["{ hidden = [0] }"]),
     ("network", &["{ state_dependent_std = true }"], &["{ initial_log_std = 5.0 }"]),
+    (
+        "network",
+        &["{ initialisation = \"fan-in\" }", "{ initialisation = { kaiming = { gain = 1.0 } } }"],
+        &["{ initialisation = { kaiming = { gain = -1.0 } } }"],
+    ),
+    (
+        "network",
+        &[
+            "{ state_dependent_noise = { initial_log_std = -2.0 } }",
+            "{ state_dependent_noise = { initial_log_std = 0, redraw_every = 1, learn_features = true } }",
+        ],
+        &[
+            "{ state_dependent_noise = { initial_log_std = nan } }",
+            "{ state_dependent_noise = { initial_log_std = -2.0, redraw_every = 0 } }",
+            "{ state_dependent_noise = { initial_log_std = -2.0 }, state_dependent_std = true }",
+        ],
+    ),
 ];
 
 const REINFORCE: [Field; 8] = [
@@ -531,7 +603,10 @@ proptest! {
                 }
             }
             let seed = Seed::new(seed);
-            let environment = if rng.random_bool(0.5) {
+            // Noise of that kind is for continuous actions.
+            let network = given.get("network").and_then(|network| network.as_table());
+            let noisy = network.is_some_and(|network| network.contains_key("state_dependent_noise"));
+            let environment = if !noisy && rng.random_bool(0.5) {
                 copies(CartPole::default(), rng.random_range(1..4), seed)
             } else {
                 copies(Pendulum::default(), rng.random_range(1..4), seed)

@@ -7,7 +7,7 @@ use rand_distr::StandardNormal;
 use crate::tensor::{Device, Matrix, MatrixOperations, NoTape, Operations, Tape, Vector};
 
 /// ln √(2π), what a dimension's normalisation costs.
-const LOG_SQRT_TAU: f32 = 0.918_938_5;
+pub(super) const LOG_SQRT_TAU: f32 = 0.918_938_5;
 
 /// A batch of normal distributions with independent dimensions.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use super::{
     Policy, categorical, diagonal_gaussian,
     policy::{Head, LOG_STD_BOUNDS},
+    state_dependent_noise::{self, Row},
 };
 use crate::tensor::{Device, Parameters};
 
@@ -11,6 +12,10 @@ use crate::tensor::{Device, Parameters};
 pub struct FisherProduct {
     outputs: Vec<f32>,
     tangents: Vec<f32>,
+    /// exp(2 l) of state-dependent noise: features × dimensions.
+    variances: Vec<f32>,
+    /// One number per dimension.
+    spread: Vec<f32>,
 }
 
 impl FisherProduct {
@@ -19,7 +24,8 @@ impl FisherProduct {
     /// of the distributions' parameters, M their own Fisher information in closed form.
     ///
     /// F is also the Hessian at θ = θ_k of the mean of KL(π_k, π_θ), and of KL(π_θ, π_k) (Schulman
-    /// et al. 2015, arXiv 1502.05477, appendix C). `direction` and `product` are flat: the modules
+    /// et al. 2015, arXiv 1502.05477, appendix C). State-dependent noise that does not learn its
+    /// features takes them for constants here, too. `direction` and `product` are flat: the modules
     /// of [`Policy::parameters`] one after the other. Nothing is allocated after the first call.
     pub fn apply<D: Device>(
         &mut self,
@@ -38,6 +44,20 @@ impl FisherProduct {
         self.tangents.resize(rows * columns, 0.0);
         network.forward_tangent(observations, of_network, &mut self.outputs, &mut self.tangents);
         let free_log_std = policy.log_std.as_ref().map(Parameters::values);
+        let free_log_std = free_log_std.as_deref().map_or(&[][..], Vec::as_slice);
+        match &policy.head {
+            Head::GaussianWithNoise { width, .. } => {
+                self.spread.resize(*width, 0.0);
+                self.variances.resize(free_log_std.len(), 0.0);
+                state_dependent_noise::variances(free_log_std, &mut self.variances);
+                log_std_product.fill(0.0);
+            }
+            _ => {
+                for (product, v) in log_std_product.iter_mut().zip(of_log_std) {
+                    *product = diagonal_gaussian::FISHER_LOG_STD * v;
+                }
+            }
+        }
         let pairs = self.outputs.chunks_exact_mut(columns).zip(self.tangents.chunks_exact_mut(columns));
         for (outputs, tangent) in pairs {
             match &policy.head {
@@ -47,8 +67,13 @@ impl FisherProduct {
                     }
                 }
                 Head::Gaussian { .. } => {
-                    let log_std = free_log_std.as_deref().map_or(&[][..], Vec::as_slice);
-                    diagonal_gaussian::fisher_product_mean(log_std, tangent);
+                    diagonal_gaussian::fisher_product_mean(free_log_std, tangent);
+                }
+                Head::GaussianWithNoise { width, noise } => {
+                    let (mean, features) = outputs.split_at(*width);
+                    let row = Row { noise, mean, features, variances: &self.variances, matrix: None };
+                    let tangents = tangent.split_at_mut(*width);
+                    row.fisher_product(tangents, of_log_std, &mut self.spread, log_std_product);
                 }
                 Head::GaussianWithStd { width } => {
                     let (mean, spread) = tangent.split_at_mut(*width);
@@ -64,9 +89,9 @@ impl FisherProduct {
             }
             tangent.iter_mut().for_each(|u| *u /= rows as f32);
         }
-        network.pullback(observations, &self.tangents, network_product);
-        for (product, v) in log_std_product.iter_mut().zip(of_log_std) {
-            *product = diagonal_gaussian::FISHER_LOG_STD * v;
+        if let Head::GaussianWithNoise { .. } = policy.head {
+            log_std_product.iter_mut().for_each(|product| *product /= rows as f32);
         }
+        network.pullback(observations, &self.tangents, network_product);
     }
 }

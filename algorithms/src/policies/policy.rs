@@ -8,7 +8,11 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Categorical, DiagonalGaussian, Distribution, categorical, diagonal_gaussian};
+use super::{
+    Categorical, DiagonalGaussian, Distribution, Exploration, StateDependentNoise, categorical,
+    diagonal_gaussian,
+    state_dependent_noise::{self, Row},
+};
 use crate::{
     Checkpoint, Error, Mode,
     error::require_finite,
@@ -37,6 +41,13 @@ pub struct NetworkConfig {
     /// Whether a Gaussian policy's standard deviation is an output of the network rather than one
     /// free number per dimension. Off in Schulman et al. 2015 and 2017.
     pub state_dependent_std: bool,
+    /// Noise of a Gaussian policy that is a function of the state and stays the same for several
+    /// steps (gSDE); absent for independent noise, as in Schulman et al. 2015 and 2017. It brings
+    /// its own log standard deviations.
+    pub state_dependent_noise: Option<StateDependentNoise>,
+    /// How the weights of all layers start; absent for orthogonal ones with gain √2, and 0.01 for a
+    /// policy's last layer, 1 for a value function's, as in OpenAI Baselines.
+    pub initialisation: Option<Initialisation>,
 }
 
 impl Default for NetworkConfig {
@@ -46,6 +57,8 @@ impl Default for NetworkConfig {
             activation: Activation::Tanh,
             initial_log_std: 0.0,
             state_dependent_std: false,
+            state_dependent_noise: None,
+            initialisation: None,
         }
     }
 }
@@ -55,16 +68,21 @@ impl NetworkConfig {
     pub fn validate(&self) -> Result<(), ParameterError> {
         self.stack(1.0).validate("network")?;
         let log_std = self.initial_log_std;
-        require("network.initial_log_std", log_std, (-20.0..=2.0).contains(&log_std), "from -20 to 2")
+        require("network.initial_log_std", log_std, (-20.0..=2.0).contains(&log_std), "from -20 to 2")?;
+        let Some(noise) = self.state_dependent_noise else { return Ok(()) };
+        let clash = self.state_dependent_std;
+        require("network.state_dependent_std", clash, !clash, "false with `state_dependent_noise`")?;
+        noise.validate("network.state_dependent_noise")
     }
 
-    /// A network of this form whose last layer starts with `output_gain`. Orthogonal weights with
-    /// gain √2, biases zero.
+    /// A network of this form. Unless an initialisation is given, the weights start orthogonal with
+    /// gain √2, the last layer's with `output_gain`, and the biases zero.
     pub fn stack(&self, output_gain: f64) -> DenseConfig {
+        let customary = Initialisation::Orthogonal { hidden_gain: std::f64::consts::SQRT_2, output_gain };
         DenseConfig {
             hidden: self.hidden.clone(),
             activation: self.activation,
-            initialisation: Initialisation::Orthogonal { hidden_gain: std::f64::consts::SQRT_2, output_gain },
+            initialisation: self.initialisation.unwrap_or(customary),
             ..DenseConfig::default()
         }
     }
@@ -82,13 +100,16 @@ pub(super) enum Head {
     Gaussian { width: usize },
     /// Means, and beside them log standard deviations.
     GaussianWithStd { width: usize },
+    /// Means, and beside them the features that the noise is a function of.
+    GaussianWithNoise { width: usize, noise: StateDependentNoise },
 }
 
 /// A stochastic policy π(a|s) for the spaces of an environment.
 pub struct Policy<D: Device> {
     pub(super) network: DenseStack<D>,
     pub(super) head: Head,
-    /// Log standard deviations that do not depend on the state.
+    /// Log standard deviations that do not depend on the state: one per dimension, or features ×
+    /// dimensions for state-dependent noise.
     pub(super) log_std: Option<Parameters<D>>,
 }
 
@@ -98,6 +119,7 @@ impl<D: Device> Policy<D> {
     /// called `policy/…`.
     ///
     /// # Errors
+    /// [`Error::Unsupported`] when actions are discrete and the noise is to depend on the state;
     /// [`Error::Device`] when the device's memory is exhausted.
     pub fn new(
         device: &D,
@@ -106,30 +128,44 @@ impl<D: Device> Policy<D> {
         config: &NetworkConfig,
         seed: Seed,
     ) -> Result<Self, Error> {
-        let head = match actions {
-            Space::Discrete { n } => Head::Categorical { sizes: vec![*n] },
-            Space::MultiDiscrete { sizes } => Head::Categorical { sizes: sizes.clone() },
-            Space::Box { low, .. } if config.state_dependent_std => {
+        let head = match (actions, config.state_dependent_noise) {
+            (Space::Box { low, .. }, Some(noise)) => Head::GaussianWithNoise { width: low.len(), noise },
+            (Space::Box { low, .. }, None) if config.state_dependent_std => {
                 Head::GaussianWithStd { width: low.len() }
             }
-            Space::Box { low, .. } => Head::Gaussian { width: low.len() },
+            (Space::Box { low, .. }, None) => Head::Gaussian { width: low.len() },
+            (Space::Discrete { n }, None) => Head::Categorical { sizes: vec![*n] },
+            (Space::MultiDiscrete { sizes }, None) => Head::Categorical { sizes: sizes.clone() },
+            (Space::Discrete { .. } | Space::MultiDiscrete { .. }, Some(_)) => {
+                return Err(Error::Unsupported {
+                    algorithm: "state-dependent noise",
+                    needed: "continuous actions".into(),
+                    found: format!("the action space {actions}"),
+                });
+            }
         };
         let outputs = match &head {
             Head::Categorical { sizes } => sizes.iter().sum(),
-            Head::Gaussian { width } => *width,
+            Head::Gaussian { width } | Head::GaussianWithNoise { width, .. } => *width,
             Head::GaussianWithStd { width } => 2 * width,
         };
-        let log_std = match head {
-            Head::Gaussian { width } => {
-                let values = vec![config.initial_log_std as f32; width];
-                Some(Parameters::free(device, "policy/log_std", &values)?)
-            }
-            _ => None,
-        };
         let mut stream = seed.stream("policy initialisation");
-        let stack = config.stack(0.01);
-        let network =
-            DenseStack::new(device, "policy", observations.features(), outputs, &stack, &mut stream)?;
+        let new = match head {
+            Head::GaussianWithNoise { .. } => DenseStack::with_features,
+            _ => DenseStack::new,
+        };
+        let inputs = observations.features();
+        let network = new(device, "policy", inputs, outputs, &config.stack(0.01), &mut stream)?;
+        let free = |value: f64, length: usize| {
+            Parameters::free(device, "policy/log_std", &vec![value as f32; length]).map(Some)
+        };
+        let log_std = match head {
+            Head::Gaussian { width } => free(config.initial_log_std, width)?,
+            Head::GaussianWithNoise { width, noise } => {
+                free(noise.initial_log_std, (network.outputs() - width) * width)?
+            }
+            Head::GaussianWithStd { .. } | Head::Categorical { .. } => None,
+        };
         Ok(Policy { network, head, log_std })
     }
 
@@ -179,7 +215,10 @@ impl<D: Device> Policy<D> {
                 let log_std = log_std.repeat_rows(rows);
                 Distribution::DiagonalGaussian(DiagonalGaussian { mean: outputs, log_std })
             }
-            (Head::Gaussian { width } | Head::GaussianWithStd { width }, _) => {
+            (Head::GaussianWithNoise { width, noise }, Some(log_std)) => {
+                Distribution::DiagonalGaussian(noise.gaussian(outputs, *width, log_std))
+            }
+            (Head::GaussianWithStd { width }, _) => {
                 // The network's tape goes with the standard deviations, which every quantity uses;
                 // the entropy has no use for the mean.
                 let (low, high) = LOG_STD_BOUNDS;
@@ -187,12 +226,14 @@ impl<D: Device> Policy<D> {
                 let log_std = outputs.columns(*width..2 * width).clamp(low, high);
                 Distribution::DiagonalGaussian(DiagonalGaussian { mean, log_std })
             }
+            (head, None) => unreachable!("{head:?} has free log standard deviations"),
         }
     }
 
     /// Chooses an action for every row of `observations` (rows × features), on the host. Where
     /// `log_probs` is given, it receives the actions' log-probabilities. `scratch` may hold
-    /// anything; it is there to be reused.
+    /// anything; it is there to be reused. Noise that depends on the state is drawn for every row
+    /// alone.
     ///
     /// # Errors
     /// [`Error::NonFinite`] when an action or its log-probability is not finite, as those of a
@@ -203,14 +244,56 @@ impl<D: Device> Policy<D> {
         mode: Mode,
         rng: &mut Stream,
         actions: &mut Actions,
+        log_probs: Option<&mut [f32]>,
+        scratch: &mut Vec<f32>,
+    ) -> Result<(), Error> {
+        self.choose(observations, (mode, &[]), rng, actions, log_probs, scratch)
+    }
+
+    /// Samples an action for every copy of an environment (a row of `observations`), as
+    /// [`act`](Self::act) does, with noise that goes on from the step before where it is that of
+    /// the state. `step` is how many steps of each copy the rollout has already.
+    ///
+    /// # Errors
+    /// Those of [`act`](Self::act).
+    pub fn explore(
+        &self,
+        observations: &[f32],
+        step: u64,
+        rng: &mut Stream,
+        actions: &mut Actions,
+        log_probs: Option<&mut [f32]>,
+        exploration: &mut Exploration,
+    ) -> Result<(), Error> {
+        if let (Head::GaussianWithNoise { noise, .. }, Some(log_std)) = (&self.head, &self.log_std) {
+            let copies = observations.len() / self.network.inputs();
+            exploration.draw(noise, step, copies, &log_std.values(), rng);
+        }
+        let (matrices, scratch) = exploration.parts();
+        self.choose(observations, (Mode::Sample, matrices), rng, actions, log_probs, scratch)
+    }
+
+    /// Chooses actions, where `matrices` are given with the noise of one of them per row.
+    fn choose(
+        &self,
+        observations: &[f32],
+        (mode, matrices): (Mode, &[f32]),
+        rng: &mut Stream,
+        actions: &mut Actions,
         mut log_probs: Option<&mut [f32]>,
         scratch: &mut Vec<f32>,
     ) -> Result<(), Error> {
         let columns = self.network.outputs();
-        scratch.resize(observations.len() / self.network.inputs() * columns, 0.0);
-        self.network.infer(observations, scratch);
+        let numbers = observations.len() / self.network.inputs() * columns;
         let free_log_std = self.log_std.as_ref().map(Parameters::values);
-        for (row, outputs) in scratch.chunks_exact_mut(columns).enumerate() {
+        let free_log_std = free_log_std.as_deref().map_or(&[][..], Vec::as_slice);
+        scratch.resize(numbers + free_log_std.len(), 0.0);
+        let (outputs, variances) = scratch.split_at_mut(numbers);
+        self.network.infer(observations, outputs);
+        if let Head::GaussianWithNoise { .. } = self.head {
+            state_dependent_noise::variances(free_log_std, variances);
+        }
+        for (row, outputs) in outputs.chunks_exact_mut(columns).enumerate() {
             let log_prob = match (&self.head, &mut *actions) {
                 (Head::Categorical { sizes }, Actions::Discrete(actions)) => {
                     act_categorical(sizes, outputs, mode, rng, &mut actions[row..=row])
@@ -219,10 +302,19 @@ impl<D: Device> Policy<D> {
                     let action = &mut values[row * *width..][..*width];
                     act_categorical(sizes, outputs, mode, rng, action)
                 }
+                (Head::GaussianWithNoise { width, noise }, Actions::Continuous { values, .. }) => {
+                    let (mean, features) = outputs.split_at(*width);
+                    let matrix = matrices.chunks_exact(variances.len()).nth(row);
+                    Row { noise, mean, features, variances, matrix }.act(
+                        mode,
+                        rng,
+                        &mut values[row * *width..][..*width],
+                    )
+                }
                 (_, Actions::Continuous { values, width }) => {
                     let (mean, log_std) = outputs.split_at_mut(*width);
                     log_std.iter_mut().for_each(|x| *x = x.clamp(LOG_STD_BOUNDS.0, LOG_STD_BOUNDS.1));
-                    let log_std = free_log_std.as_deref().map_or(&*log_std, |free| free);
+                    let log_std = if self.log_std.is_some() { free_log_std } else { log_std };
                     let action = &mut values[row * *width..][..*width];
                     match mode {
                         Mode::Sample => diagonal_gaussian::sample(mean, log_std, rng, action),

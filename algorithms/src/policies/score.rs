@@ -12,6 +12,9 @@ use crate::tensor::{Device, Parameters};
 /// Throughout, `observations` are rows × features, `actions` rows × action features, and there is
 /// one weight per row. Vectors in parameter space are flat: the modules of [`Policy::parameters`]
 /// one after the other.
+///
+/// # Panics
+/// Policies with [`StateDependentNoise`](super::StateDependentNoise) have no scores here.
 #[derive(Debug, Default)]
 pub struct Score {
     outputs: Vec<f32>,
@@ -41,6 +44,7 @@ impl Score {
                         *log_prob += categorical::log_prob(&outputs[part.clone()], &action[part]);
                     }
                 }
+                Head::GaussianWithNoise { .. } => without_scores(),
                 Head::Gaussian { width } | Head::GaussianWithStd { width } => {
                     for j in 0..*width {
                         let (log_std, _) = free.log_std(outputs, j, *width);
@@ -77,6 +81,7 @@ impl Score {
                         categorical::score(logits, action, weight, &mut gradients[part]);
                     }
                 }
+                Head::GaussianWithNoise { .. } => without_scores(),
                 Head::Gaussian { width } | Head::GaussianWithStd { width } => {
                     for j in 0..*width {
                         let (log_std, inside) = free.log_std(outputs, j, *width);
@@ -143,6 +148,7 @@ impl Score {
                                 )
                             })
                             .sum::<f32>(),
+                        Head::GaussianWithNoise { .. } => without_scores(),
                         Head::Gaussian { width } | Head::GaussianWithStd { width } => {
                             let mut slope = 0.0;
                             for j in 0..*width {
@@ -176,6 +182,10 @@ impl Score {
         );
         slope
     }
+}
+
+fn without_scores() -> ! {
+    unreachable!("whoever takes scores refuses state-dependent noise in its configuration")
 }
 
 /// Where a Gaussian policy's log standard deviations come from: free parameters, with a direction,

@@ -9,7 +9,6 @@ use super::*;
 use crate::{
     Mode,
     mdpo::Divergence,
-    networks::Activation,
     tensor::{Cpu, Device, Matrix, Operations, Recording, Scalar, Vector, backward},
     testing::{flat_gradient, flat_parameters},
 };
@@ -164,15 +163,9 @@ fn spaces() -> Vec<Space> {
 }
 
 /// A policy with larger weights than at the start, so that states and actions differ.
-fn policy(actions: &Space, state_dependent_std: bool) -> Policy<Cpu> {
-    let config = NetworkConfig {
-        hidden: vec![5],
-        activation: Activation::Tanh,
-        initial_log_std: -0.3,
-        state_dependent_std,
-    };
+fn policy(actions: &Space, config: &NetworkConfig) -> Policy<Cpu> {
     let seed = Seed::new(3);
-    let mut policy = Policy::new(&device(), &Space::symmetric(3, 1.0), actions, &config, seed).unwrap();
+    let mut policy = Policy::new(&device(), &Space::symmetric(3, 1.0), actions, config, seed).unwrap();
     let mut rng = seed.stream("larger weights");
     let values: Vec<f32> =
         flat_parameters(&policy).iter().map(|x| x + 0.3 * rng.sample::<f32, _>(StandardNormal)).collect();
@@ -180,10 +173,25 @@ fn policy(actions: &Space, state_dependent_std: bool) -> Policy<Cpu> {
     policy
 }
 
+fn small() -> NetworkConfig {
+    NetworkConfig { hidden: vec![5], initial_log_std: -0.3, ..NetworkConfig::default() }
+}
+
+fn with_noise(noise: StateDependentNoise) -> NetworkConfig {
+    NetworkConfig { state_dependent_noise: Some(noise), ..small() }
+}
+
 fn policies() -> impl Iterator<Item = (Space, Policy<Cpu>)> {
-    let plain = spaces().into_iter().map(|space| (space.clone(), policy(&space, false)));
-    let state_dependent = Space::symmetric(2, 1.0);
-    plain.chain([(state_dependent.clone(), policy(&state_dependent, true))])
+    let plain = spaces().into_iter().map(|space| (space.clone(), policy(&space, &small())));
+    let noise = StateDependentNoise {
+        initial_log_std: -0.3,
+        redraw_every: None,
+        learn_features: true,
+        mean_bound: None,
+    };
+    let gaussian = [NetworkConfig { state_dependent_std: true, ..small() }, with_noise(noise)];
+    let space = Space::symmetric(2, 1.0);
+    plain.chain(gaussian.map(|config| (space.clone(), policy(&space, &config))))
 }
 
 fn observations(rows: usize, rng: &mut Stream) -> Vec<f32> {

@@ -154,11 +154,20 @@ impl Collector {
         Ok(())
     }
 
+    /// Steps of each copy since the last round of gradient steps, or where one will be once
+    /// learning has started.
+    pub fn steps_since_round(&self) -> u64 {
+        self.state.steps / self.environment.copies() as u64 % self.settings.train_every
+    }
+
+    /// Whether an episode of this copy ended with the step just taken.
+    pub fn has_ended(&self, copy: usize) -> bool {
+        self.step.terminated[copy] || self.step.truncated[copy]
+    }
+
     /// How many gradient steps follow the step just taken.
     pub fn updates_due(&self) -> usize {
-        let rounds = self.state.steps / self.environment.copies() as u64;
-        let due = self.state.steps > self.settings.learning_starts
-            && rounds.is_multiple_of(self.settings.train_every);
+        let due = self.state.steps > self.settings.learning_starts && self.steps_since_round() == 0;
         if due { self.settings.gradient_steps } else { 0 }
     }
 

@@ -22,7 +22,11 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, Error, Mode, policies::Policy, tensor::Device};
+use crate::{
+    Checkpoint, Error,
+    policies::{Exploration, Policy},
+    tensor::Device,
+};
 
 /// The steps of one iteration, in time-major order: step t of copy i is row `t * copies + i`.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +166,8 @@ pub struct Collector {
     /// What the last step brought; its observations stay raw.
     step: BatchedStep,
     actions: Actions,
-    scratch: Vec<f32>,
+    /// Begins anew with every rollout, so it is not part of the state.
+    exploration: Exploration,
     state: State,
 }
 
@@ -182,7 +187,7 @@ impl Collector {
         Collector {
             step: BatchedStep::new(&*environment),
             actions: Actions::zeros(environment.action_space(), environment.copies()),
-            scratch: Vec::new(),
+            exploration: Exploration::default(),
             state: State { observations: Vec::new(), normalisation, stream: seed.stream("policy"), steps: 0 },
             environment,
         }
@@ -215,7 +220,7 @@ impl Collector {
     /// # Errors
     /// [`Error::NonFinite`] when an action is not finite; those of the environment.
     pub fn collect<D: Device>(&mut self, behaviour: &Policy<D>, rollout: &mut Rollout) -> Result<(), Error> {
-        let Collector { environment, step, actions, scratch, state } = self;
+        let Collector { environment, step, actions, exploration, state } = self;
         let copies = environment.copies();
         let features = environment.observation_space().features();
         let action_features = environment.action_space().features();
@@ -229,7 +234,7 @@ impl Collector {
         rollout.episodes.clear();
         rollout.cut_rows.clear();
         rollout.cut_observations.clear();
-        for start in (0..rollout.len()).step_by(copies) {
+        for (time, start) in (0..rollout.len()).step_by(copies).enumerate() {
             let rows = start..start + copies;
             rollout.observations[start * features..][..copies * features]
                 .copy_from_slice(&state.observations);
@@ -237,13 +242,15 @@ impl Collector {
             let (observations, rng) = (&state.observations, &mut state.stream);
             // A diverged policy is the learner's failure, not a mistake of the environment's user.
             behaviour
-                .act(observations, Mode::Sample, rng, actions, Some(log_probs), scratch)
+                .explore(observations, time as u64, rng, actions, Some(log_probs), exploration)
                 .map_err(|e| e.after(state.steps))?;
             let encoded = rollout.actions[start * action_features..].chunks_exact_mut(action_features);
             for (copy, row) in encoded.take(copies).enumerate() {
                 environment.action_space().encode_action(actions.row(copy), row);
             }
 
+            // What is learned from is the action drawn, whose density is known.
+            environment.action_space().clip(actions);
             let decided = !rollout.post_rewards.is_empty();
             if decided {
                 let post_features = rollout.post_observations.len() / rollout.post_rewards.len();

@@ -2,6 +2,7 @@ use assay_environments::{Action, Batch as Copies, Environment, Outcome, RunningS
 
 use super::*;
 use crate::{policies::NetworkConfig, tensor::Cpu};
+use assay_environments::classic::MountainCarContinuous;
 
 /// Counts its steps. Action 1 at a count of 2 ends the task; at 4 it is cut off. The reward is 10
 /// times the count before the step plus the action.
@@ -56,6 +57,23 @@ fn collected(normalise: bool) -> (Collector, Rollout) {
     // A second time: what is left of the first must not show.
     collector.collect(&policy, &mut rollout).unwrap();
     (collector, rollout)
+}
+
+#[test]
+fn the_environment_is_given_clipped_actions_and_the_rollout_the_ones_drawn() {
+    let seed = Seed::new(2);
+    let environment = Copies::new(MountainCarContinuous::new(), COPIES, seed).unwrap();
+    let (observations, actions) = (environment.observation_space(), environment.action_space());
+    let network = NetworkConfig { initial_log_std: 1.0, ..NetworkConfig::default() };
+    let policy = Policy::new(&Cpu::open().unwrap(), observations, actions, &network, seed).unwrap();
+    let mut rollout = Rollout::new(&environment, STEPS);
+    let normalisation = Normalisation::new(false, false, 2, COPIES, 0.9);
+    Collector::new(Box::new(environment), normalisation, seed).collect(&policy, &mut rollout).unwrap();
+    assert!(rollout.actions.iter().any(|a| a.abs() > 2.0));
+    // This environment charges a tenth of the squared action that it is given.
+    for (reward, action) in rollout.rewards.iter().zip(&rollout.actions) {
+        assert!((reward + 0.1 * action.clamp(-1.0, 1.0).powi(2)).abs() < 1e-6, "{reward} for {action}");
+    }
 }
 
 /// For every row: the count before the step, the action, whether it terminated or was truncated.

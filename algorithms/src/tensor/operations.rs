@@ -26,6 +26,9 @@ pub trait Operations<S: Shape, D: Device, T: Tape<D>>: Sized {
     /// The same numbers without a tape: a constant in what follows.
     fn detach(&self) -> Tensor<S, D>;
 
+    /// As [`detach`](Self::detach), on the left of an operation with a recorded tensor.
+    fn constant(&self) -> Self;
+
     /// The same tensor with an empty tape, for use at a second place of one calculation.
     fn branch(&self) -> Self;
 
@@ -57,6 +60,10 @@ impl<S: Shape, D: Device, T: Tape<D>> Operations<S, D, T> for Tensor<S, D, T> {
         // The product is a tensor with an identity of its own. Without it, dfdx would take the
         // derivative of a later recorded operation with respect to this constant for the original's.
         self.retaped::<NoTape>() * 1.0
+    }
+
+    fn constant(&self) -> Self {
+        self.detach().retaped()
     }
 
     fn branch(&self) -> Self {
@@ -129,6 +136,9 @@ pub trait VectorOperations<D: Device, T: Tape<D>>: Sized {
 
     /// Every one of `columns` columns is this vector.
     fn repeat_columns(self, columns: usize) -> Matrix<D, T>;
+
+    /// The matrix whose rows are this vector's parts, one after the other.
+    fn into_matrix(self, rows: usize, columns: usize) -> Matrix<D, T>;
 }
 
 impl<D: Device, T: Tape<D>> VectorOperations<D, T> for Vector<D, T> {
@@ -141,10 +151,17 @@ impl<D: Device, T: Tape<D>> VectorOperations<D, T> for Vector<D, T> {
         let (rows,) = *self.shape();
         self.broadcast_like::<_, Axis<1>>(&(rows, columns))
     }
+
+    fn into_matrix(self, rows: usize, columns: usize) -> Matrix<D, T> {
+        self.reshape_like(&(rows, columns))
+    }
 }
 
 /// Operations on matrices.
 pub trait MatrixOperations<D: Device, T: Tape<D>>: Sized {
+    /// The matrix product.
+    fn product(self, other: Self) -> Self;
+
     /// The sum over each row's columns: (rows).
     fn sum_columns(self) -> Vector<D, T>;
 
@@ -182,6 +199,10 @@ pub trait MatrixOperations<D: Device, T: Tape<D>>: Sized {
 }
 
 impl<D: Device, T: Tape<D>> MatrixOperations<D, T> for Matrix<D, T> {
+    fn product(self, other: Self) -> Self {
+        TryMatMul::matmul(self, other)
+    }
+
     fn sum_columns(self) -> Vector<D, T> {
         self.sum::<_, Axis<1>>()
     }
@@ -380,6 +401,18 @@ mod tests {
     }
 
     #[test]
+    fn a_constant_may_stand_on_the_left_of_a_product_with_a_recorded_matrix() {
+        let device = Cpu::open().unwrap();
+        let x = device.vector(&[2.0, -3.0]).unwrap();
+        let recorded = x.clone().recorded();
+        let row = recorded.branch().into_matrix(1, 2).constant();
+        let product = row.product(recorded.into_matrix(2, 1)).sum_all();
+        let (value, mut gradients) = backward(product, "product").unwrap();
+        assert_eq!(value, 13.0);
+        assert_eq!(gradient_of(&mut gradients, &x).unwrap(), [2.0, -3.0]);
+    }
+
+    #[test]
     fn columns_taken_twice_add_their_gradients() {
         let x = Cpu::open().unwrap().matrix(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3).unwrap();
         let recorded = x.clone().recorded();
@@ -458,6 +491,7 @@ mod tests {
         assert_eq!(pair().repeat_columns(3).to_host(), [7.0, 7.0, 7.0, 8.0, 8.0, 8.0]);
         assert_eq!(pair().sum_all().repeat(3).to_host(), [15.0; 3]);
         assert_eq!(x().columns(0..1).only_column().to_host(), [1.0, 4.0]);
+        assert_eq!(pair().into_matrix(1, 2).product(x()).to_host(), [39.0, 54.0, 93.0]);
     }
 
     #[test]

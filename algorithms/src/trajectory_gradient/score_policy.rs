@@ -103,7 +103,10 @@ impl PolicyConfig {
         let deviation = self.standard_deviation;
         let positive = deviation > 0.0 && deviation.is_finite();
         require("policy.standard_deviation", deviation, positive, "above 0")?;
-        self.network.validate()
+        self.network.validate()?;
+        let noise = self.network.state_dependent_noise.is_some();
+        let allowed = "absent: scores are those of independent noise";
+        require("policy.network.state_dependent_noise", "given", !noise, allowed)
     }
 
     /// The policy for the spaces of `environment`. A network's weights are drawn from `seed`.

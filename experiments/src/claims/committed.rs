@@ -24,11 +24,13 @@ const CLAIMS: &[(&str, &str)] = &[
     ("ppo-acrobot", include_str!("../../claims/ppo-acrobot.toml")),
     ("ppo-cartpole", include_str!("../../claims/ppo-cartpole.toml")),
     ("ppo-mountain-car", include_str!("../../claims/ppo-mountain-car.toml")),
+    ("ppo-mountain-car-continuous", include_str!("../../claims/ppo-mountain-car-continuous.toml")),
     ("ppo-pendulum", include_str!("../../claims/ppo-pendulum.toml")),
     ("ppo-rapier-ant", include_str!("../../claims/ppo-rapier-ant.toml")),
     ("ppo-rapier-half-cheetah", include_str!("../../claims/ppo-rapier-half-cheetah.toml")),
     ("ppo-rapier-hopper", include_str!("../../claims/ppo-rapier-hopper.toml")),
     ("ppo-rapier-walker2d", include_str!("../../claims/ppo-rapier-walker2d.toml")),
+    ("sac-mountain-car-continuous", include_str!("../../claims/sac-mountain-car-continuous.toml")),
     ("sac-pendulum", include_str!("../../claims/sac-pendulum.toml")),
     ("subpo-coverage", include_str!("../../claims/subpo-coverage.toml")),
     ("subpo-design", include_str!("../../claims/subpo-design.toml")),
@@ -39,10 +41,12 @@ const CLAIMS: &[(&str, &str)] = &[
     ("subpo-items", include_str!("../../claims/subpo-items.toml")),
     ("subpo-path", include_str!("../../claims/subpo-path.toml")),
     ("subpo-rooms", include_str!("../../claims/subpo-rooms.toml")),
+    ("td3-mountain-car-continuous", include_str!("../../claims/td3-mountain-car-continuous.toml")),
     ("td3-pendulum", include_str!("../../claims/td3-pendulum.toml")),
     ("trpo-acrobot", include_str!("../../claims/trpo-acrobot.toml")),
     ("trpo-cartpole", include_str!("../../claims/trpo-cartpole.toml")),
     ("trpo-mountain-car", include_str!("../../claims/trpo-mountain-car.toml")),
+    ("trpo-mountain-car-continuous", include_str!("../../claims/trpo-mountain-car-continuous.toml")),
     ("trpo-pendulum", include_str!("../../claims/trpo-pendulum.toml")),
 ];
 
@@ -61,7 +65,7 @@ pub fn find(name: &str) -> Result<Claim, ClaimError> {
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
-    use serde_json::Value;
+    use serde_json::{Map, Value, json};
 
     use super::{
         super::{Metric, PublishedValues},
@@ -117,8 +121,14 @@ mod tests {
             ("learning_rate", vec![("trpo", "value_learning_rate"), ("", "learning_rate")]),
             ("clip_range", vec![("", "clip_range")]),
             ("cg_damping", vec![("", "damping")]),
-            ("ent_coef", vec![("", "entropy_weight")]),
+            ("ent_coef", vec![("sac", "temperature.fixed.value"), ("", "entropy_weight")]),
+            ("vf_coef", vec![("", "value_weight")]),
+            ("max_grad_norm", vec![("", "max_gradient_norm")]),
             ("learning_starts", vec![("", "learning_starts")]),
+            ("train_freq", vec![("", "train_every")]),
+            ("gradient_steps", vec![("", "gradient_steps")]),
+            ("tau", vec![("", "target_rate")]),
+            ("noise_std", vec![("", "exploration_noise")]),
         ];
         let record: Value = serde_json::from_str(include_str!("../../references/returns.json")).unwrap();
         let published = record["published"]["runs"].as_array().unwrap();
@@ -138,7 +148,7 @@ mod tests {
                 let Some(expected) = given.get(*theirs) else { continue };
                 let (_, ours) =
                     ours.iter().find(|(name, _)| name.is_empty() || *name == run.algorithm.name).unwrap();
-                let found = &parameters[ours];
+                let found = ours.split('.').fold(&parameters, |table, field| &table[field]);
                 // `lin_x` falls from x to zero over the run.
                 match expected.as_str().and_then(|text| text.strip_prefix("lin_")) {
                     Some(from) => {
@@ -153,8 +163,62 @@ mod tests {
                 assert_eq!(parameters["normalise_observations"], *normalise, "{}", claim.name);
                 assert_eq!(parameters["normalise_rewards"], *normalise, "{}", claim.name);
             }
+            // What a larger memory would hold is never reached.
+            if let Some(capacity) = given.get("buffer_size") {
+                let reached = |capacity: &Value| capacity.as_u64().unwrap().min(run.budget);
+                assert_eq!(reached(&parameters["replay_capacity"]), reached(capacity), "{}", claim.name);
+            }
+            check_exploration(&claim.name, &run.algorithm.name, given, &parameters);
+            check_networks(&claim.name, &run.algorithm.name, given, &parameters);
         }
-        assert!(checked > 30, "{checked} hyperparameters");
+        assert!(checked > 60, "{checked} hyperparameters");
+    }
+
+    /// A keyword argument of the recorded policy, as it is written there: `dict(name=value, …)`.
+    fn policy_argument<'a>(given: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+        let arguments = given.get("policy_kwargs")?.as_str()?.trim();
+        let (_, rest) = arguments.split_once(&format!("{name}="))?;
+        let end = if rest.starts_with('[') { rest.find(']').map(|i| i + 1) } else { rest.find([',', ')']) };
+        Some(&rest[..end.unwrap_or(rest.len())])
+    }
+
+    /// State-dependent noise where the record has it, with what Stable-Baselines3 takes where the
+    /// record is silent; a process behind the noise likewise.
+    fn check_exploration(claim: &str, algorithm: &str, given: &Map<String, Value>, parameters: &Value) {
+        let off_policy = ["sac", "td3"].contains(&algorithm);
+        let noise = if off_policy { parameters } else { &parameters["network"] };
+        let noise = noise.get("state_dependent_noise");
+        assert_eq!(noise.is_some(), given.get("use_sde").is_some_and(|use_sde| *use_sde == true), "{claim}");
+        if let Some(noise) = noise {
+            let default = if off_policy { -3.0 } else { 0.0 };
+            let log_std = policy_argument(given, "log_std_init");
+            let log_std = log_std.map_or(default, |text| text.parse().unwrap());
+            assert_eq!(noise["initial_log_std"], log_std, "{claim}");
+            assert_eq!(noise.get("redraw_every"), given.get("sde_sample_freq"), "{claim}");
+            assert_eq!(noise["learn_features"], off_policy, "{claim}");
+            assert_eq!(noise.get("mean_bound"), off_policy.then_some(&json!(2.0)), "{claim}");
+        }
+        let correlated = given.get("noise_type").is_some_and(|kind| *kind == "ornstein-uhlenbeck");
+        let process = parameters.get("ornstein_uhlenbeck");
+        assert_eq!(
+            process,
+            correlated.then_some(&json!({ "reversion": 0.15, "time_step": 0.01 })),
+            "{claim}"
+        );
+    }
+
+    /// Sizes of networks and how their weights start.
+    fn check_networks(claim: &str, algorithm: &str, given: &Map<String, Value>, parameters: &Value) {
+        let off_policy = ["sac", "td3"].contains(&algorithm);
+        let hidden = if off_policy { &parameters["hidden"] } else { &parameters["network"]["hidden"] };
+        if let Some(sizes) = policy_argument(given, "net_arch") {
+            assert_eq!(*hidden, serde_json::from_str::<Value>(sizes).unwrap(), "{claim}");
+        }
+        if !off_policy {
+            let orthogonal = policy_argument(given, "ortho_init") != Some("False");
+            let found = parameters["network"].get("initialisation");
+            assert_eq!(found, (!orthogonal).then_some(&json!("fan-in")), "{claim}");
+        }
     }
 
     fn claims_with_published_returns() -> impl Iterator<Item = Claim> {
