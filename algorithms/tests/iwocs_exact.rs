@@ -193,7 +193,6 @@ fn coupled_outcomes() -> (usize, usize, f64) {
 fn on_coupled_sets_it_often_stalls_which_is_detected_and_told() {
     let (stalled, converged, best) = coupled_outcomes();
     assert_eq!(stalled + converged, 200);
-    println!("COUPLED {stalled} {converged} {best}");
     // An independent run on other draws: 127 of 200 stalled, 49 % were the best deterministic policy.
     assert!((90..=160).contains(&stalled), "{stalled}");
     assert!((0.35..0.65).contains(&best), "{best}");
