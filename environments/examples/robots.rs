@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p assay-environments --example robots [STEPS]` gives every robot a million (or
 //! STEPS) uniformly random control steps and writes `docs/robots_measured.md`: how closely the motion
-//! agrees with recordings of MuJoCo, what random actions earn, how many steps failed (a number that is not finite, or an
+//! agrees with recordings of MuJoCo, how many steps failed (a number that is not finite, or an
 //! unstable simulation), and how far a joint was beyond its range at most. It also draws a strip of
 //! poses of each robot into `docs/`.
 
@@ -15,7 +15,6 @@ use assay_environments::{
     random::Seed,
 };
 use motion::Agreement;
-use robots::Recording;
 
 #[path = "../tests/robots/motion.rs"]
 mod motion;
@@ -25,9 +24,6 @@ mod robots;
 /// Control steps between two poses of a strip, and how many there are.
 const BETWEEN: usize = 6;
 const POSES: usize = 6;
-
-/// Episodes of each robot behind the recorded mean return.
-const EPISODES: f64 = 400.0;
 
 /// The recordings of motion, by the robots' names.
 const RECORDED: [(&str, &str); 8] = [
@@ -67,10 +63,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ];
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    let version = Recording::load("returns").header["mujoco"].as_str().unwrap_or_default().to_owned();
+    let version = robots::Recording::load("returns").header["mujoco"].as_str().unwrap_or_default().to_owned();
     let header = "| robot | free flight | random, 0.25 s | random, end | MuJoCo itself, 0.25 s | end | \
-                  random return | MuJoCo's | random steps | failures | beyond a range (rad) |\n\
-                  |---|---|---|---|---|---|---|---|---|---|---|\n";
+                  random steps | failures | beyond a range (rad) |\n\
+                  |---|---|---|---|---|---|---|---|---|\n";
     let source = format!("\nRecordings of MuJoCo {version}.\n");
     fs::write(docs.join("robots_measured.md"), header.to_owned() + &rows?.concat() + &source)?;
     Ok(())
@@ -95,56 +91,22 @@ impl Table<'_> {
             },
         );
         let name = robot.name.clone();
-        let returns = recorded.map_or_else(String::new, |(_, recording)| {
-            let recordings = Recording::load("returns");
-            let fact = |fact: &str| recordings.header[*recording][fact].as_float().unwrap_or(f64::NAN);
-            summary(fact("mean"), fact("standard_deviation"), EPISODES)
-        });
-        let Endured { earned, failures, beyond } =
-            endure(RobotEnvironment::new(robot, task)?, self.steps, self.docs)?;
-        let count = earned.len() as f64;
-        let mean = earned.iter().sum::<f64>() / count;
-        let variance = earned.iter().map(|earned| (earned - mean).powi(2)).sum::<f64>() / count;
-        let earned = summary(mean, variance.sqrt(), count);
-        let steps = self.steps;
-        let row = format!(
-            "| `{name}` | {agreement} | {earned} | {returns} | {steps} | {failures} | {beyond:.2} |\n"
-        );
+        let endured = endure(RobotEnvironment::new(robot, task)?, self.steps, self.docs)?;
+        let row = format!("| `{name}` | {agreement} | {endured} |\n");
         print!("{row}");
         Ok(row)
     }
 }
 
-/// A mean with its standard error.
-fn summary(mean: f64, deviation: f64, count: f64) -> String {
-    format!("{mean:.2} ± {:.2}", deviation / count.sqrt())
-}
-
-/// What random steps came to.
-struct Endured {
-    /// The returns of whole episodes.
-    earned: Vec<f64>,
-    /// How many steps failed.
-    failures: usize,
-    /// The farthest that a hinge was beyond its range, in rad.
-    beyond: f64,
-}
-
-/// Random steps of one robot. Writes its strip of poses.
-fn endure<T: Task>(
-    mut environment: RobotEnvironment<T>,
-    steps: usize,
-    docs: &Path,
-) -> Result<Endured, Error> {
+/// Random steps of one robot: its last columns of the table. Writes its strip of poses.
+fn endure<T: Task>(mut environment: RobotEnvironment<T>, steps: usize, docs: &Path) -> Result<String, Error> {
     let space = environment.action_space();
     let mut actions = Actions::zeros(&space, 1);
     let mut choices = Seed::new(0).stream("actions");
     let mut rng = Seed::new(0).stream("environment");
     let mut observation = vec![0.0; environment.observation_space().width()];
     environment.reset(&mut rng, &mut observation)?;
-    let limit = if environment.robot().name == "RapierReacher" { 50 } else { 1000 };
     let (mut failures, mut beyond, mut since_reset) = (0, 0.0_f64, 0);
-    let (mut earned, mut total) = (Vec::new(), 0.0);
     let mut poses: Vec<Picture> = Vec::new();
     for step in 0..steps {
         if step % BETWEEN == 0 && poses.len() < POSES {
@@ -155,24 +117,18 @@ fn endure<T: Task>(
         let over = match environment.step(Action::Continuous(action), &mut rng, &mut observation) {
             Ok(outcome) if outcome.reward.is_finite() && observation.iter().all(|x| x.is_finite()) => {
                 since_reset += 1;
-                total += outcome.reward;
                 // A robot may start beyond a limit, from where it is pulled back.
                 if since_reset > 20 {
                     beyond = beyond.max(excess(&environment));
                 }
-                outcome.terminated || since_reset == limit
+                outcome.terminated || since_reset == 1000
             }
             _ => {
                 failures += 1;
-                since_reset = 0;
                 true
             }
         };
         if over {
-            if since_reset > 0 {
-                earned.push(total);
-            }
-            total = 0.0;
             environment.reset(&mut rng, &mut observation)?;
             since_reset = 0;
         }
@@ -183,7 +139,7 @@ fn endure<T: Task>(
     {
         eprintln!("{name}: {error}");
     }
-    Ok(Endured { earned, failures, beyond })
+    Ok(format!("{steps} | {failures} | {beyond:.2}"))
 }
 
 /// How far a hinge is beyond its range, in rad.
