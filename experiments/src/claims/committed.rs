@@ -6,6 +6,8 @@ use super::{Claim, ClaimError};
 
 /// Each file, by its claim's name. Built in, so that the program needs no folder beside it.
 const CLAIMS: &[(&str, &str)] = &[
+    ("epsmix-regret", include_str!("../../claims/epsmix-regret.toml")),
+    ("epsmix-violations", include_str!("../../claims/epsmix-violations.toml")),
     ("iwocs-pendulum", include_str!("../../claims/iwocs-pendulum.toml")),
     ("iwocs-rectangular", include_str!("../../claims/iwocs-rectangular.toml")),
     ("iwocs-windy-walk", include_str!("../../claims/iwocs-windy-walk.toml")),
