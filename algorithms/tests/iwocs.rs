@@ -248,7 +248,7 @@ fn settings_and_environments_that_do_not_fit_are_named() {
         let environment = environment.replicate(1, Seed::new(0));
         let error = catalogue::make(algorithm, &parameters, environment, Seed::new(0), DeviceKind::Cpu);
         let message = error.err().unwrap().to_string();
-        assert!(message.contains("no physical parameters"), "{message}");
+        assert!(message.contains("needs an environment with physical parameters"), "{message}");
     }
 }
 

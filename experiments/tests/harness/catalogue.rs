@@ -14,7 +14,8 @@ use assay_experiments::{
 use toml::Table;
 
 /// Environments that between them suit every algorithm.
-const ENVIRONMENTS: [&str; 5] = ["CartPole-v1", "Pendulum-v1", "Garnet", "LayeredRandom", "WindyWalk"];
+const ENVIRONMENTS: [&str; 7] =
+    ["CartPole-v1", "Pendulum-v1", "Garnet", "LayeredRandom", "WindyWalk", "LotSizing", "GridCoverage"];
 
 /// The first environment that the algorithm can act in, and the steps of its first iteration.
 fn first_iteration(algorithm: &catalogue::Entry) -> (&'static str, u64) {
