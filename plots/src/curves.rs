@@ -1,6 +1,6 @@
 //! Curves with interval bands: learning curves, performance profiles, rates on log-log axes.
 
-use assay_environments::picture::{Anchor, CAP_HEIGHT, Dash};
+use assay_environments::picture::{Anchor, CAP_HEIGHT, Dash, Point, text_width};
 use plotters::{element::Circle, element::Polygon};
 
 use crate::{
@@ -236,7 +236,7 @@ impl Curves {
         for series in self.series.iter().rev() {
             self.draw_series(&plane, series, palette)?;
         }
-        self.write_slopes(sheet, frame, palette)?;
+        self.write_slopes(sheet, frame, (&x, &y), palette)?;
         frame.draw_x_axis(sheet, &x, if shown.x_label { &self.x.label } else { "" })?;
         frame.draw_y_axis(sheet, &y, if shown.y_label { &self.y.label } else { "" }, left)
     }
@@ -292,24 +292,80 @@ impl Curves {
         drawn(plane.draw(&Trace { points: series.outline(points), colour, width: CURVE, dash }))
     }
 
-    /// The fitted slopes in words, in the corner that the lines leave free.
-    fn write_slopes(&self, sheet: &Sheet<'_>, frame: Frame, palette: &Palette) -> Result<(), Error> {
-        let fitted = || self.series.iter().filter_map(|series| Some((series, series.rate?)));
-        let falling = fitted().map(|(_, rate)| rate.slope).sum::<f64>() < 0.0;
-        let (x, anchor) = if falling {
+    /// The fitted slopes in words, in a corner that points and lines leave free. Nothing where there is
+    /// none: words over lines can be read no better than none.
+    fn write_slopes(
+        &self,
+        sheet: &Sheet<'_>,
+        frame: Frame,
+        (x, y): (&AxisLayout, &AxisLayout),
+        palette: &Palette,
+    ) -> Result<(), Error> {
+        let of_series = |series: &Series| {
+            let [slope, low, high] =
+                series.rate.map(|rate| [rate.slope, rate.low, rate.high])?.map(|v| decimal(v, 2));
+            Some((format!("slope {slope} [{low}, {high}]"), palette.look(&series.label).0))
+        };
+        let lines: Vec<_> = self.series.iter().filter_map(of_series).collect();
+        let width = lines.iter().map(|(text, _)| text_width(text, SMALL)).fold(0.0, f64::max) + 2.0 * NEAR;
+        let height = lines.len() as f64 * LEADING * SMALL + NEAR;
+        let taken = self.taken(frame, x, y);
+        let is_free = |corner: &Corner| {
+            let left = if corner.right { frame.right() - width } else { frame.left };
+            let top = if corner.low { frame.bottom() - height } else { frame.top };
+            let inside = |&[x, y]: &Point| x >= left && x <= left + width && y >= top && y <= top + height;
+            !taken.iter().any(inside)
+        };
+        let Some(corner) = CORNERS.iter().find(|corner| is_free(corner)) else { return Ok(()) };
+        let (x, anchor) = if corner.right {
             (frame.right() - NEAR, Anchor::End)
         } else {
             (frame.left + 2.0 * NEAR, Anchor::Start)
         };
-        for (i, (series, rate)) in fitted().enumerate() {
-            let [slope, low, high] = [rate.slope, rate.low, rate.high].map(|value| decimal(value, 2));
-            let text = format!("slope {slope} [{low}, {high}]");
-            let y = frame.top + CAP_HEIGHT * SMALL / 2.0 + NEAR + i as f64 * LEADING * SMALL;
-            write(sheet, [x, y], &text, Letters::new(SMALL, palette.look(&series.label).0, anchor))?;
+        let top = if corner.low { frame.bottom() - height } else { frame.top };
+        for (i, (text, colour)) in lines.iter().enumerate() {
+            let y = top + CAP_HEIGHT * SMALL / 2.0 + NEAR + i as f64 * LEADING * SMALL;
+            write(sheet, [x, y], text, Letters::new(SMALL, *colour, anchor))?;
         }
         Ok(())
     }
+
+    /// Where points are and fitted lines pass, on the sheet.
+    fn taken(&self, frame: Frame, x: &AxisLayout, y: &AxisLayout) -> Vec<Point> {
+        const STEPS: usize = 50;
+        let share = |axis: &AxisLayout, position: f64| (position - axis.low) / (axis.high - axis.low);
+        let on_sheet = |(at, height): (f64, f64)| {
+            [frame.left + share(x, at) * frame.width, frame.bottom() - share(y, height) * frame.height]
+        };
+        let mut taken = Vec::new();
+        for series in &self.series {
+            taken.extend(self.positions(&series.x, &series.y).into_iter().map(on_sheet));
+            if let Some(rate) = series.rate {
+                let [first, last] =
+                    series.rate_line(rate).map(|[x, y, ..]| (self.x.position(x), self.y.position(y)));
+                taken.extend((0..=STEPS).map(|step| {
+                    let part = step as f64 / STEPS as f64;
+                    on_sheet((first.0 + part * (last.0 - first.0), first.1 + part * (last.1 - first.1)))
+                }));
+            }
+        }
+        taken
+    }
 }
+
+/// A corner of the plane.
+struct Corner {
+    right: bool,
+    low: bool,
+}
+
+/// Where words may stand, from the best place to the worst.
+const CORNERS: [Corner; 4] = [
+    Corner { right: true, low: false },
+    Corner { right: false, low: true },
+    Corner { right: false, low: false },
+    Corner { right: true, low: true },
+];
 
 impl Series {
     /// Whether it is drawn as points.

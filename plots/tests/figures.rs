@@ -105,6 +105,32 @@ fn all_text_is_in_the_svg() {
 }
 
 #[test]
+fn slopes_are_written_where_no_line_passes_or_not_at_all() {
+    let series = |label: &str, height: f64, slope: f64| {
+        let rate = Rate { slope, intercept: height.ln(), low: slope - 0.1, high: slope + 0.1 };
+        let at = |x: f64| height * x.powf(slope);
+        Series::new(label, vec![1.0, 100.0], vec![at(1.0), at(100.0)]).with_rate(rate)
+    };
+    // Where the first words stand.
+    let place = |series: Vec<Series>| {
+        let axis = |label: &str| Axis::new(label).logarithmic();
+        let svg = svg(&single(Curves::new(axis("x"), axis("y"), series)));
+        let end = svg.find(">slope")?;
+        let tag = &svg[svg[..end].rfind('<')?..end];
+        let number =
+            |name: &str| tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?.parse::<f64>().ok();
+        Some((number("x")?, number("y")?))
+    };
+    let falling = place(vec![series("a", 1.0, -1.0)]).unwrap();
+    let rising = place(vec![series("a", 1.0, 1.0)]).unwrap();
+    let below_a_flat_line = place(vec![series("a", 1.0, -1.0), series("b", 1.5, 0.0)]).unwrap();
+    assert!(rising.0 < falling.0 && rising.1 == falling.1, "{rising:?} {falling:?}");
+    assert!(below_a_flat_line.0 < falling.0 && below_a_flat_line.1 > falling.1);
+    let everywhere = [1e-2, 1e-1, 1.0, 1e1, 1e2].map(|height| series("a", height, 0.0));
+    assert_eq!(place(everywhere.to_vec()), None);
+}
+
+#[test]
 fn a_figure_is_written_as_svg_and_png_with_the_same_bytes_every_time() {
     let folder = tempfile::tempdir().unwrap();
     let first = write(&every_kind(), &folder.path().join("new folder/figure-v1.0")).unwrap();
