@@ -137,7 +137,7 @@ pub struct SplitValues {
 }
 
 /// The values of a policy (states × actions) by the half that brings the reward: V = W + W^x. Errors as
-/// [`evaluate`](crate::evaluation::evaluate) does.
+/// [`evaluate`] does.
 pub fn split_values(
     process: &PostDecisionMdp,
     policy: &ArrayRef2<f64>,

@@ -108,7 +108,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// E[x²] − E[x]² by parameter.
+    /// `E[x²] − E[x]²` by parameter.
     pub fn variance(&self) -> Array3<f64> {
         &self.second - &self.mean * &self.mean
     }
