@@ -37,6 +37,8 @@ def run(algorithm, environment, seed):
     policy, copies, normalise = settings.pop("policy"), settings.pop("n_envs", 1), settings.pop("normalize", False)
     train = make_vec_env(environment, copies, seed=seed)
     test = make_vec_env(environment, copies, seed=1_000_000 + seed)
+    if "policy_kwargs" in settings:  # recorded as the table gives them: a call of dict
+        settings["policy_kwargs"] = eval(settings["policy_kwargs"], {"dict": dict})
     if normalise:
         train = VecNormalize(train, gamma=settings.get("gamma", 0.99))
         test = VecNormalize(test, training=False, norm_reward=False)
