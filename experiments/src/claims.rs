@@ -29,6 +29,7 @@
 //! budget = 100_000                 # environment steps
 //! reference = { low = 22.0, high = 500.0 }
 //! published = 500.0                # optional: a baseline that needs no runs; one value, or [500.0, …]
+//! # or: target = 400.0              # a bar of the claim's own in its place
 //! parameters.ppo = { epochs = 20 } # on this task only, over the algorithm's own
 //! ```
 //!
@@ -132,6 +133,10 @@ pub struct Task {
     /// What others have reached, as a further baseline called `published` that needs no runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedValues>,
+    /// A value of the metric that the claim sets as a bar of its own, where nothing is published: a
+    /// baseline called `target` that needs no runs. Not beside [`Task::published`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
     /// Parameters on this task only, by the algorithm's label, over its own parameters.
     #[serde(default)]
     pub parameters: Table,
@@ -160,6 +165,9 @@ impl PublishedValues {
 
 /// The label of the baseline that [`Task::published`] is.
 pub const PUBLISHED: &str = "published";
+
+/// The label of the baseline that [`Task::target`] is.
+pub const TARGET: &str = "target";
 
 /// Which side of the threshold is claimed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,9 +223,14 @@ impl Claim {
         self.baselines.iter().map(label)
     }
 
-    /// The published values of every task; `None` where the claim has none.
-    fn published(&self) -> Option<Vec<&[f64]>> {
-        self.tasks.iter().map(|task| task.published.as_ref().map(PublishedValues::values)).collect()
+    /// The baseline that needs no runs, if the claim has one: its label, and its values on every task.
+    fn given_baseline(&self) -> Option<(&'static str, Vec<&[f64]>)> {
+        let published = self.tasks.iter().map(|task| Some(task.published.as_ref()?.values()));
+        let target = self.tasks.iter().map(|task| Some(std::slice::from_ref(task.target.as_ref()?)));
+        match published.collect::<Option<_>>() {
+            Some(values) => Some((PUBLISHED, values)),
+            None => Some((TARGET, target.collect::<Option<_>>()?)),
+        }
     }
 
     /// The experiment behind one task with so many seeds: the algorithm first, then the baselines,
@@ -343,6 +356,7 @@ mod tests {
             ("name = \"ppo\"", "", "`algorithm` is without a name"),
             ("name = \"ppo\"", "name = \"published\"", "`label` is published"),
             ("budget = 2000", "budget = 2000\npublished = 1.0", "`published` is given for 1 tasks"),
+            ("budget = 1000", "budget = 1000\ntarget = 1.0", "`target` is given for 1 tasks"),
             ("statement", "runs = \"\"\nstatement", "`runs` is empty"),
             ("\"Author 2020\"", "\"\"", "`paper` is empty"),
             ("seeds", "sedes", "unknown field of claim `sedes` (did you mean `seeds`?)"),

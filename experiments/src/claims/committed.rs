@@ -230,15 +230,8 @@ mod tests {
         }
     }
 
-    /// The robots' bars are this suite's own, not published ones.
     fn claims_with_published_returns() -> impl Iterator<Item = Claim> {
-        let of_robot = |claim: &Claim| {
-            let name = claim.tasks[0].environment["name"].as_str();
-            name.is_some_and(|name| name.starts_with("Rapier"))
-        };
-        names()
-            .map(|name| find(name).unwrap())
-            .filter(move |claim| claim.tasks[0].published.is_some() && !of_robot(claim))
+        names().map(|name| find(name).unwrap()).filter(|claim| claim.tasks[0].published.is_some())
     }
 
     /// Scales and published values of the classic-control tasks come from the recorded references,

@@ -5,7 +5,7 @@ use std::fmt;
 use assay_environments::parameters::require;
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, ClaimError, Direction, Margin, PUBLISHED};
+use super::{Claim, ClaimError, Direction, Margin};
 use crate::statistics::{
     Aggregate, Bootstrap, Estimate, Scores, Spending, StatisticsError, difference,
     probability_of_improvement_interval,
@@ -83,8 +83,8 @@ pub struct Judgement {
 
 impl Claim {
     /// The verdict on scores of the claim's metric, in its own unit, for the algorithm and for each
-    /// baseline that is run, in the claim's order; tasks as in the claim. The published baseline, if
-    /// there is one, comes last in the judgement.
+    /// baseline that is run, in the claim's order; tasks as in the claim. The baseline that
+    /// needs no runs, if there is one, comes last in the judgement.
     ///
     /// Errors when the number of runs is none of the claim's looks, or numbers of tasks, runs or
     /// baselines do not fit. The bootstrap's resamples and seed are used, its confidence is not.
@@ -100,7 +100,7 @@ impl Claim {
         }
         let seeds = algorithm.runs();
         let bootstrap = bootstrap.with_confidence(self.interval_confidence(seeds)?)?;
-        let published = self.published_scores(seeds)?;
+        let given = self.given_scores(seeds)?;
         if let Some(other) = baselines.iter().find(|baseline| baseline.runs() != seeds) {
             return Err(StatisticsError::Mismatch { what: "runs", first: other.runs(), second: seeds }.into());
         }
@@ -121,7 +121,7 @@ impl Claim {
         let comparisons: Vec<Comparison> = self
             .baseline_labels()
             .zip(baselines)
-            .chain(published.iter().map(|scores| (PUBLISHED, scores)))
+            .chain(given.iter().map(|(label, scores)| (*label, scores)))
             .map(compare)
             .collect::<Result<_, ClaimError>>()?;
         // The weakest link decides: the order of verdicts is from against to for.
@@ -137,19 +137,19 @@ impl Claim {
         require("seeds", seeds, look.is_some(), &allowed)?;
         let previous = look.filter(|&i| i > 0).map_or(0, |i| looks[i - 1]);
         let most = looks.last().copied().unwrap_or_default();
-        let baselines = self.baselines.len() + usize::from(self.published().is_some());
+        let baselines = self.baselines.len() + usize::from(self.given_baseline().is_some());
         let error_per_baseline = (1.0 - self.confidence) / baselines as f64;
         Ok(Spending::new(1.0 - error_per_baseline, most)?.confidence_at(previous, seeds)?)
     }
 
-    /// The published values as scores; a single value stands for as many runs as the algorithm has.
-    fn published_scores(&self, seeds: usize) -> Result<Option<Scores>, ClaimError> {
-        let Some(values) = self.published() else { return Ok(None) };
+    /// The baseline without runs, its label first; a single value stands for as many runs as the algorithm has.
+    fn given_scores(&self, seeds: usize) -> Result<Option<(&'static str, Scores)>, ClaimError> {
+        let Some((label, values)) = self.given_baseline() else { return Ok(None) };
         let rows = values.into_iter().map(|values| match values {
             [value] => vec![*value; seeds],
             values => values.to_vec(),
         });
-        Ok(Some(Scores::from_tasks(&rows.collect::<Vec<_>>())?))
+        Ok(Some((label, Scores::from_tasks(&rows.collect::<Vec<_>>())?)))
     }
 
     /// Scores in the margin's unit, larger is better.
@@ -269,6 +269,18 @@ mod tests {
         assert!((judgement.confidence - 0.9875).abs() < 1e-12);
         claim.tasks[0].published = Some(PublishedValues::Value(7.0));
         assert_eq!(judge(&claim, &HIGH, &[&LOW]).verdict, Verdict::NotReproduced);
+    }
+
+    #[test]
+    fn a_target_is_a_baseline_like_a_published_value() {
+        let mut claim = claim("a", &["b"], Direction::AtLeastAsGood, Margin::Absolute(0.5));
+        claim.tasks[0].published = Some(PublishedValues::Value(5.0));
+        let published = judge(&claim, &HIGH, &[&LOW]);
+        claim.tasks[0].published = None;
+        claim.tasks[0].target = Some(5.0);
+        let target = judge(&claim, &HIGH, &[&LOW]);
+        assert_eq!(target.comparisons[1].baseline, "target");
+        assert_eq!(target.comparisons[1].effect, published.comparisons[1].effect);
     }
 
     #[test]

@@ -75,7 +75,14 @@ mod tests {
 
     fn task() -> Task {
         let reference = Reference { low: -10.0, high: 10.0 };
-        Task { environment: Table::new(), budget: 400, reference, published: None, parameters: Table::new() }
+        Task {
+            environment: Table::new(),
+            budget: 400,
+            reference,
+            published: None,
+            target: None,
+            parameters: Table::new(),
+        }
     }
 
     #[test]

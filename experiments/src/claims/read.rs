@@ -3,7 +3,7 @@
 use assay_environments::parameters::{self, ParameterError, require};
 use thiserror::Error as ThisError;
 
-use super::{Claim, Margin, Metric, PUBLISHED, PublishedValues, label};
+use super::{Claim, Margin, Metric, PUBLISHED, PublishedValues, TARGET, label};
 use crate::statistics::StatisticsError;
 
 /// A claim that cannot be read, or scores that it cannot be judged by.
@@ -71,11 +71,15 @@ impl Claim {
     }
 
     fn validate_contenders(&self) -> Result<(), ClaimError> {
+        let any = !self.baselines.is_empty() || self.given_baseline().is_some();
         let published = self.tasks.iter().filter(|task| task.published.is_some()).count();
-        let any = !self.baselines.is_empty() || published > 0;
-        require("baselines", "empty", any, "at least one, or a published value")?;
-        let whole = published == 0 || published == self.tasks.len();
-        require("published", format!("given for {published} tasks"), whole, "for all tasks or for none")?;
+        let target = self.tasks.iter().filter(|task| task.target.is_some()).count();
+        for (field, count) in [("published", published), ("target", target)] {
+            let whole = count == 0 || count == self.tasks.len();
+            require(field, format!("given for {count} tasks"), whole, "for all tasks or for none")?;
+        }
+        require("target", "given", target == 0 || published == 0, "one of `published` and `target`")?;
+        require("baselines", "empty", any, "at least one, or a published value, or a target")?;
         let mut counts = self.tasks.iter().flat_map(|task| &task.published).map(|p| p.values().len());
         let first = counts.next();
         for count in counts.chain(first) {
@@ -86,8 +90,9 @@ impl Claim {
         for algorithm in std::iter::once(&self.algorithm).chain(&self.baselines) {
             let label = label(algorithm);
             require("algorithm", "without a name", !label.is_empty(), "name = \"…\" in each")?;
-            let unique = label != PUBLISHED && !known.contains(&label);
-            let allowed = "a label that no other algorithm of the claim has, and not `published`";
+            let unique = ![PUBLISHED, TARGET].contains(&label) && !known.contains(&label);
+            let allowed =
+                "a label that no other algorithm of the claim has, and neither `published` nor `target`";
             require("label", label, unique, allowed)?;
             known.push(label);
         }
@@ -107,6 +112,9 @@ impl Claim {
             task.reference.validate()?;
             for published in task.published.iter().flat_map(PublishedValues::values) {
                 require("published", published, published.is_finite(), "finite numbers")?;
+            }
+            if let Some(target) = task.target {
+                require("target", target, target.is_finite(), "a finite number")?;
             }
             for (label, parameters) in &task.parameters {
                 require(label, parameters, parameters.is_table(), "a table of parameters")?;
