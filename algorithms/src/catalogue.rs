@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Learner, baseline_only, bpi_ucbvi, domain_randomisation, dope, hapg, is_mbpg, iwocs, mdpo,
-    n_harpg, normalised_policy_gradient, optpess_lp, pdppo, planned, ppo, random, reinforce, sac, srvr_pg,
-    stepmix, storm_pg, subpo, td3,
+    n_harpg, normalised_policy_gradient, optpess_lp, pdppo, planned, ppo, props, random, reinforce, sac,
+    srvr_pg, stepmix, storm_pg, subpo, td3,
     tensor::{Cpu, Device},
     trpo, ucbvi,
 };
@@ -145,6 +145,14 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<pdppo::Config>(
             "pdppo",
             "PPO with a critic of the post-decision state too (Felizardo et al. 2025)",
+        ),
+        Entry::of::<props::Config>(
+            "props",
+            "PPO on a buffer that adaptive sampling keeps on-policy (Corrado and Hanna 2023)",
+        ),
+        Entry::of::<props::RosConfig>(
+            "ros",
+            "PPO on a batch that robust on-policy sampling collects (Zhong et al. 2022)",
         ),
         Entry::of::<sac::Config>(
             "sac",

@@ -38,6 +38,7 @@ pub mod pdppo;
 pub mod planned;
 pub mod policies;
 pub mod ppo;
+pub mod props;
 pub mod random;
 pub mod reinforce;
 pub mod replay;

@@ -148,8 +148,8 @@ impl Configuration for Config {
 
 /// PPO with the clipped surrogate objective.
 pub struct Ppo<D: Device> {
-    config: Config,
-    agent: ActorCritic<D>,
+    pub(crate) config: Config,
+    pub(crate) agent: ActorCritic<D>,
     optimiser: Adam<D>,
     order: MinibatchOrder,
     minibatch: Minibatch,
@@ -178,7 +178,7 @@ impl<D: Device> Ppo<D> {
         modules.push(agent.value.parameters());
         let optimiser = Adam::new(adam, &modules)?;
         drop(modules);
-        let order = MinibatchOrder::new(agent.rollout.len(), seed);
+        let order = MinibatchOrder::new(seed);
         Ok(Ppo { config, agent, optimiser, order, minibatch: Minibatch::default() })
     }
 
@@ -187,42 +187,17 @@ impl<D: Device> Ppo<D> {
         &self.agent
     }
 
-    /// Several epochs of minibatch gradient steps on the batch collected.
-    fn update(&mut self, learning_rate: f64, clip_range: f64) -> Result<Update, Error> {
-        let Ppo { config, agent, optimiser, order, minibatch } = self;
-        let mut update = Update::default();
-        for _ in 0..config.epochs {
-            for rows in order.shuffled(config.minibatch_size) {
-                minibatch.gather(&agent.rollout, rows);
-                if config.advantage_normalisation == AdvantageNormalisation::Minibatch {
-                    standardise(&mut minibatch.advantages);
-                }
-                let loss = Loss::of(minibatch, agent, config, clip_range)?;
-                if config.target_kl.is_some_and(|target| loss.estimated_kl > 1.5 * target) {
-                    return Ok(update);
-                }
-                let (_, mut gradients) = backward(loss.total, "PPO's loss")?;
-                let mut modules = agent.policy.parameters_mut();
-                modules.push(agent.value.parameters_mut());
-                let norm = optimiser.step(&mut modules, &mut gradients, learning_rate)?;
-                update.steps += 1.0;
-                update.policy_loss += loss.policy;
-                update.value_loss += loss.value;
-                update.clip_fraction += loss.clip_fraction;
-                update.gradient_norm += f64::from(norm);
-            }
-        }
-        Ok(update)
-    }
-}
-
-impl<D: Device> Learner for Ppo<D> {
-    fn advance(&mut self) -> Result<Report, Error> {
-        let progress = self.steps() as f64 / self.config.total_steps as f64;
+    /// What an iteration does with the experience in the agent's rollout, whose advantages and returns
+    /// have been estimated. Schedules are evaluated at `progress`, 0 at the start of training and 1 at
+    /// its end.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] when a loss or gradient is not finite; [`Error::Device`] when the device
+    /// fails.
+    pub(crate) fn learn(&mut self, progress: f64) -> Result<Report, Error> {
         let learning_rate = self.config.learning_rate.at(progress);
         let clip_range = self.config.clip_range.at(progress);
 
-        self.agent.collect()?;
         let rollout = &mut self.agent.rollout;
         let explained_variance = explained_variance(&rollout.values, &rollout.returns);
         if self.config.advantage_normalisation == AdvantageNormalisation::Batch {
@@ -248,6 +223,47 @@ impl<D: Device> Learner for Ppo<D> {
             ],
             episodes: self.agent.rollout.episodes.clone(),
         })
+    }
+
+    /// How much of the training is over: 0 at the start, 1 after the steps that schedules run over.
+    pub(crate) fn progress(&self) -> f64 {
+        self.steps() as f64 / self.config.total_steps as f64
+    }
+
+    /// Several epochs of minibatch gradient steps on the experience in the rollout.
+    fn update(&mut self, learning_rate: f64, clip_range: f64) -> Result<Update, Error> {
+        let Ppo { config, agent, optimiser, order, minibatch } = self;
+        let mut update = Update::default();
+        for _ in 0..config.epochs {
+            for rows in order.shuffled(0..agent.rollout.len(), config.minibatch_size) {
+                minibatch.gather(&agent.rollout, rows);
+                if config.advantage_normalisation == AdvantageNormalisation::Minibatch {
+                    standardise(&mut minibatch.advantages);
+                }
+                let loss = Loss::of(minibatch, agent, config, clip_range)?;
+                if config.target_kl.is_some_and(|target| loss.estimated_kl > 1.5 * target) {
+                    return Ok(update);
+                }
+                let (_, mut gradients) = backward(loss.total, "PPO's loss")?;
+                let mut modules = agent.policy.parameters_mut();
+                modules.push(agent.value.parameters_mut());
+                let norm = optimiser.step(&mut modules, &mut gradients, learning_rate)?;
+                update.steps += 1.0;
+                update.policy_loss += loss.policy;
+                update.value_loss += loss.value;
+                update.clip_fraction += loss.clip_fraction;
+                update.gradient_norm += f64::from(norm);
+            }
+        }
+        Ok(update)
+    }
+}
+
+impl<D: Device> Learner for Ppo<D> {
+    fn advance(&mut self) -> Result<Report, Error> {
+        let progress = self.progress();
+        self.agent.collect()?;
+        self.learn(progress)
     }
 
     fn steps(&self) -> u64 {

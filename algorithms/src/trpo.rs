@@ -183,7 +183,7 @@ impl<D: Device> Trpo<D> {
         let agent = ActorCritic::new(config.settings(), environment, seed, device)?;
         let adam = AdamConfig { epsilon: config.adam_epsilon, ..AdamConfig::default() };
         let value_optimiser = Adam::new(adam, &[agent.value.parameters()])?;
-        let order = MinibatchOrder::new(agent.rollout.len(), seed);
+        let order = MinibatchOrder::new(seed);
         let (solver, fisher) = (ConjugateGradient::default(), FisherProduct::default());
         Ok(Trpo { config, agent, value_optimiser, order, solver, fisher, vectors: Vectors::default() })
     }

@@ -146,7 +146,7 @@ impl<D: Device> ValueFunction<D> {
         let mut minibatch = std::mem::take(&mut self.minibatch);
         let (mut total, mut updates) = (0.0, 0);
         for _ in 0..regression.epochs {
-            for rows in order.shuffled(regression.minibatch_size) {
+            for rows in order.shuffled(0..rollout.len(), regression.minibatch_size) {
                 minibatch.gather(rollout, rows);
                 let observations =
                     device.matrix(&minibatch.observations, minibatch.rows, rollout.observation_features())?;

@@ -7,6 +7,7 @@
 //! "collect" is what experience alone costs, with a policy that is not updated; the rest of an
 //! iteration is its update. "lot-sizing" compares PDPPO with PPO on the 15 x 5 plant, with the same
 //! networks, as many samples in every epoch and as many epochs; PDPPO has three networks, PPO two.
+//! "adaptive sampling" compares PROPS with PPO, with and without a buffer.
 
 use std::{hint::black_box, time::Duration};
 
@@ -86,5 +87,30 @@ fn lot_sizing(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, iteration, collect, lot_sizing);
+/// "PPO" learns from 2048 steps at a time. With a buffer it learns from 4096, half of them old, and PROPS
+/// besides adapts its behaviour policy twice, with the settings of its authors.
+fn adaptive_sampling(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("adaptive sampling iteration");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10).measurement_time(Duration::from_secs(3));
+    group.throughput(Throughput::Elements(STEPS as u64));
+    for (name, algorithm, parameters) in [
+        ("ppo", "ppo", "minibatch_size = 64"),
+        ("ppo with a buffer", "props", "epochs = 0\nsampling_error = false\nppo = { minibatch_size = 128 }"),
+        ("props", "props", "sampling_error = false\nppo = { minibatch_size = 128 }"),
+        ("props, sampling error measured", "props", "ppo = { minibatch_size = 128 }"),
+    ] {
+        let parameters = parameters.parse().expect("TOML");
+        let learner = catalogue::make(algorithm, &parameters, cart_pole(1), Seed::new(0), DeviceKind::Cpu);
+        let mut learner = learner.expect("a valid configuration");
+        // Until the buffer is full.
+        for _ in 0..2 {
+            learner.advance().expect("an iteration");
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(learner.advance().expect("an iteration")));
+        });
+    }
+}
+
+criterion_group!(benches, iteration, collect, lot_sizing, adaptive_sampling);
 criterion_main!(benches);

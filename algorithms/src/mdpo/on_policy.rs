@@ -169,7 +169,7 @@ impl<D: Device> OnPolicyMdpo<D> {
         let policy_adam = AdamConfig { max_gradient_norm: config.max_gradient_norm, ..value_adam };
         let policy_optimiser = Adam::new(policy_adam, &agent.policy.parameters())?;
         let value_optimiser = Adam::new(value_adam, &[agent.value.parameters()])?;
-        let order = MinibatchOrder::new(agent.rollout.len(), seed);
+        let order = MinibatchOrder::new(seed);
         Ok(OnPolicyMdpo { config, agent, policy_optimiser, value_optimiser, order, iteration: 0 })
     }
 

@@ -58,6 +58,16 @@ impl<D: Device> DenseStack<D> {
         self.0.duplicate(name).map(DenseStack)
     }
 
+    /// A copy as [`duplicate`](Self::duplicate) makes it, which shows what its last layer is given
+    /// beside its outputs, as [`with_features`](Self::with_features) says.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device's memory is exhausted.
+    pub fn duplicate_with_features(&self, name: &str) -> Result<Self, Error> {
+        let DenseStack(network) = self.duplicate(name)?;
+        Ok(DenseStack(network.with_features()))
+    }
+
     /// Columns of the inputs.
     pub fn inputs(&self) -> usize {
         self.0.inputs()

@@ -141,11 +141,16 @@ impl<D: Device> ActorCritic<D> {
     /// # Errors
     /// [`Error::NonFinite`] when an action is not finite; those of the environment.
     pub fn collect(&mut self) -> Result<(), Error> {
-        let ActorCritic { collector, rollout, policy, value, .. } = self;
-        collector.collect(policy, rollout)?;
+        self.collector.collect(&self.policy, &mut self.rollout)?;
+        self.evaluate();
+        Ok(())
+    }
+
+    /// Judges the rollout as it is: the value function's values, advantages and returns.
+    pub fn evaluate(&mut self) {
+        let ActorCritic { rollout, value, .. } = self;
         rollout.evaluate(|observations, values| value.infer(observations, values));
         rollout.estimate_advantages(self.discount, self.lambda);
-        Ok(())
     }
 
     /// The whole rollout, as a policy's objective sees it.

@@ -322,64 +322,62 @@ fn the_critics_fixed_points_are_the_values_of_dynamic_programming() {
     }
 }
 
-#[test]
-fn a_plant_of_one_machine_is_run_within_a_tenth_of_the_optimum_and_never_better() {
-    let discount = 0.9;
-    let plant = plant("2x1", 1);
-    let exact = plant.exact().unwrap();
-    let optimum = post_decision::value_iteration(&exact, discount, 1e-9).unwrap().expected_return(&exact);
+/// The expected return of a learner's greedy policy on a plant of one machine, exactly.
+fn greedy_value(learner: &Pdppo<Cpu>, plant: &Plant, exact: &PostDecisionMdp, discount: f64) -> f64 {
     // What the policy does in every state, by the number of the state.
-    let greedy = |learner: &Pdppo<Cpu>| {
-        let capacity = plant.instance().capacity as usize + 1;
-        let mut observations = Vec::new();
-        for state in 0..exact.states() {
-            let (stock, setup) = (state / 3, state % 3);
-            observations.extend([stock / capacity, stock % capacity, setup].map(|x| x as f32));
-        }
-        let mut actions = Actions::zeros(&plant.action_space(), exact.states());
-        let mut rng = Seed::new(0).stream("test");
-        learner.act(&observations, Mode::Greedy, &mut rng, &mut actions).unwrap();
-        let Actions::MultiDiscrete { values, .. } = actions else { panic!("{actions:?}") };
-        let policy = deterministic(&values, exact.actions());
-        let values = evaluate(&exact.finite_mdp(), &policy, discount).unwrap().values;
-        post_decision::expected_return(&exact, &values)
-    };
-    for estimator in [Estimator::Split, Estimator::ActionValue, Estimator::State] {
-        // Without a step's noise in the advantages the policy soon is sure of itself; its critics must be
-        // faster then.
-        let (chunks, learning_rate, critic_learning_rate) = match estimator {
-            Estimator::ActionValue => (2, 1e-3, 1e-2),
-            _ => (5, 3e-3, 3e-3),
-        };
-        let config = Config {
-            steps: 50,
-            epochs: 10,
-            chunks,
-            discount,
-            estimator,
-            bootstrap: !estimator.splits_rewards(),
-            standardise_advantages: true,
-            entropy_weight: 0.02,
-            learning_rate,
-            critic_learning_rate,
-            normalise_observations: true,
-            normalise_rewards: true,
-            network: network(&[32, 32]),
-            critic_network: network(&[32, 32]),
-            ..Config::default()
-        };
-        let environment = copies(TimeLimit::new(plant.clone(), 50).unwrap(), 8, 5);
-        let mut learner = make(config, environment, 5);
-        let mut reached = f64::MIN;
-        for _ in 0..15 {
+    let capacity = plant.instance().capacity as usize + 1;
+    let mut observations = Vec::new();
+    for state in 0..exact.states() {
+        let (stock, setup) = (state / 3, state % 3);
+        observations.extend([stock / capacity, stock % capacity, setup].map(|x| x as f32));
+    }
+    let mut actions = Actions::zeros(&plant.action_space(), exact.states());
+    let mut rng = Seed::new(0).stream("test");
+    learner.act(&observations, Mode::Greedy, &mut rng, &mut actions).unwrap();
+    let Actions::MultiDiscrete { values, .. } = actions else { panic!("{actions:?}") };
+    let policy = deterministic(&values, exact.actions());
+    let values = evaluate(&exact.finite_mdp(), &policy, discount).unwrap().values;
+    post_decision::expected_return(exact, &values)
+}
+
+#[test]
+fn plants_of_one_machine_are_run_near_the_optimum_in_the_end_and_never_better() {
+    let discount = 0.9;
+    for instance in [1, 2] {
+        let plant = plant("2x1", instance);
+        let exact = plant.exact().unwrap();
+        let optimum = post_decision::value_iteration(&exact, discount, 1e-9).unwrap().expected_return(&exact);
+        // The settings of the claims, with one learning rate for all and no choice of a checkpoint. PPO
+        // comes within a tenth of the optimal cost, PDPPO only within a quarter.
+        for (estimator, most) in
+            [(Estimator::State, 1.1), (Estimator::TwoStateCritics, 1.1), (Estimator::Split, 1.25)]
+        {
+            let config = Config {
+                steps: 50,
+                epochs: 10,
+                discount,
+                estimator,
+                bootstrap: !estimator.splits_rewards(),
+                learning_rate: 1e-2,
+                critic_learning_rate: 1e-2,
+                normalise_observations: true,
+                normalise_rewards: true,
+                network: network(&[32, 32]),
+                critic_network: network(&[32, 32]),
+                ..Config::default()
+            };
+            let environment = copies(TimeLimit::new(plant.clone(), 50).unwrap(), 8, 1);
+            let mut learner = make(config, environment, 1);
+            let mut value = f64::NAN;
             for _ in 0..5 {
-                learner.advance().unwrap();
+                for _ in 0..15 {
+                    learner.advance().unwrap();
+                }
+                value = greedy_value(&learner, &plant, &exact, discount);
+                assert!(value <= optimum + 1e-9, "{estimator:?}: {value} beats {optimum}");
             }
-            let value = greedy(&learner);
-            assert!(value <= optimum + 1e-9, "{estimator:?}: {value} beats {optimum}");
-            reached = reached.max(value);
+            assert!(value > most * optimum, "{estimator:?}, plant {instance}: {value} of {optimum}");
         }
-        assert!(reached > 1.1 * optimum, "{estimator:?}: {reached} of {optimum}");
     }
 }
 

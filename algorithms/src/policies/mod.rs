@@ -16,6 +16,7 @@ mod categorical;
 mod diagonal_gaussian;
 mod distribution;
 mod fisher;
+mod maximum_likelihood;
 mod ornstein_uhlenbeck;
 mod policy;
 mod score;

@@ -1,5 +1,7 @@
 //! Rollouts in shuffled parts.
 
+use std::ops::Range;
+
 use assay_environments::random::{Seed, Stream};
 use rand::seq::SliceRandom;
 
@@ -9,20 +11,33 @@ use crate::{Checkpoint, Error};
 /// The order in which the rows of a rollout are visited.
 #[derive(Clone, Debug)]
 pub struct MinibatchOrder {
+    /// What it is called in checkpoints.
+    name: &'static str,
     rows: Vec<usize>,
     stream: Stream,
 }
 
 impl MinibatchOrder {
-    /// An order over `rows` rows; it is drawn from the stream `"minibatch order"` of `seed`.
-    pub fn new(rows: usize, seed: Seed) -> Self {
-        MinibatchOrder { rows: (0..rows).collect(), stream: seed.stream("minibatch order") }
+    /// Orders drawn from the stream `"minibatch order"` of `seed`.
+    pub fn new(seed: Seed) -> Self {
+        MinibatchOrder { name: "minibatch_order", rows: Vec::new(), stream: seed.stream("minibatch order") }
     }
 
-    /// A new uniformly random order, in parts of `size` rows; the last part may be smaller.
-    pub fn shuffled(&mut self, size: usize) -> std::slice::Chunks<'_, usize> {
+    /// Orders drawn from the stream `"behaviour minibatch order"` of `seed`: for a behaviour policy
+    /// that is trained beside the learner's own.
+    pub fn of_behaviour(seed: Seed) -> Self {
+        MinibatchOrder {
+            name: "behaviour_minibatch_order",
+            rows: Vec::new(),
+            stream: seed.stream("behaviour minibatch order"),
+        }
+    }
+
+    /// A new uniformly random order of `rows` in parts of `size`; the last part may be smaller.
+    pub fn shuffled(&mut self, rows: Range<usize>, size: usize) -> std::slice::Chunks<'_, usize> {
         // From the same start every time, so that the generator is all there is to save.
-        self.rows.iter_mut().enumerate().for_each(|(i, row)| *row = i);
+        self.rows.clear();
+        self.rows.extend(rows);
         self.rows.shuffle(&mut self.stream);
         self.rows.chunks(size)
     }
@@ -32,7 +47,7 @@ impl MinibatchOrder {
     /// # Errors
     /// [`Error::Checkpoint`] when it cannot be stored.
     pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
-        checkpoint.put_record("minibatch_order", &self.stream)
+        checkpoint.put_record(self.name, &self.stream)
     }
 
     /// Puts a saved state back.
@@ -40,7 +55,7 @@ impl MinibatchOrder {
     /// # Errors
     /// [`Error::Checkpoint`] when it is absent or cannot be read.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.stream = checkpoint.record("minibatch_order")?;
+        self.stream = checkpoint.record(self.name)?;
         Ok(())
     }
 }

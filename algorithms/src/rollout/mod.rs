@@ -4,33 +4,31 @@
 //! of steps; a [`Rollout`] holds what came of it, in flat buffers that are filled anew every
 //! iteration. Values and advantages are a second pass over the finished rollout: the value
 //! function sees all its states at once, and a learner that keeps old rollouts can evaluate them
-//! again under another policy or value function.
+//! again under another policy or value function. Where several iterations' experience is learned
+//! from at once, the rollout is [extended](Rollout::extend) at its end and forgets its oldest steps.
 
 mod advantage;
+mod collector;
 mod minibatch;
 mod normalisation;
 #[cfg(test)]
 mod tests;
 
 pub use advantage::{Steps, discounted_sums, explained_variance, generalised_advantages, standardise};
+pub use collector::Collector;
 pub use minibatch::{Minibatch, MinibatchOrder};
 pub use normalisation::Normalisation;
 
-use assay_environments::{
-    Actions, BatchedEnvironment, BatchedStep, Episode,
-    random::{Seed, Stream},
-};
+use std::ops::Range;
+
+use assay_environments::{BatchedEnvironment, Episode};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Checkpoint, Error,
-    policies::{Exploration, Policy},
-    tensor::Device,
-};
-
 /// The steps of one iteration, in time-major order: step t of copy i is row `t * copies + i`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
+    observation_features: usize,
+    action_features: usize,
     /// How many copies of the environment took part.
     pub copies: usize,
     /// The observations acted on, as the policy saw them (normalised, if anything is). Shape: rows
@@ -70,6 +68,16 @@ pub struct Rollout {
     pub returns: Vec<f32>,
     /// The episodes that ended, in the order in which they did.
     pub episodes: Vec<Episode>,
+    /// What normalisation is taken from anew; absent where nobody [asked](Self::with_raw) for it.
+    raw: Option<Raw>,
+}
+
+/// Experience before it was normalised.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Raw {
+    observations: Vec<f32>,
+    rewards: Vec<f32>,
+    cut_observations: Vec<f32>,
 }
 
 impl Rollout {
@@ -78,10 +86,13 @@ impl Rollout {
         let copies = environment.copies();
         let rows = steps * copies;
         let features = environment.observation_space().features();
+        let action_features = environment.action_space().features();
         Rollout {
+            observation_features: features,
+            action_features,
             copies,
             observations: vec![0.0; rows * features],
-            actions: vec![0.0; rows * environment.action_space().features()],
+            actions: vec![0.0; rows * action_features],
             log_probs: vec![0.0; rows],
             rewards: vec![0.0; rows],
             post_observations: Vec::new(),
@@ -96,7 +107,92 @@ impl Rollout {
             advantages: vec![0.0; rows],
             returns: vec![0.0; rows],
             episodes: Vec::new(),
+            raw: None,
         }
+    }
+
+    /// The same, keeping observations and rewards as the environment gave them too, so that
+    /// [`Collector::normalise_again`] can be asked for.
+    pub fn with_raw(mut self) -> Self {
+        let (observations, rewards) = (vec![0.0; self.observations.len()], vec![0.0; self.len()]);
+        self.raw = Some(Raw { observations, rewards, cut_observations: Vec::new() });
+        self
+    }
+
+    /// Whether it holds as many numbers of each kind as another one.
+    pub(crate) fn has_form_of(&self, other: &Self) -> bool {
+        let form = |r: &Self| (r.observation_features, r.action_features, r.copies, r.raw.is_some());
+        form(self) == form(other) && self.is_consistent()
+    }
+
+    /// Whether everything has the length that the number of rows asks for.
+    fn is_consistent(&self) -> bool {
+        let rows = self.len();
+        let cut = self.cut_rows.len() * self.observation_features;
+        let raw = self.raw.as_ref().is_none_or(|raw| {
+            raw.observations.len() == self.observations.len()
+                && raw.rewards.len() == rows
+                && raw.cut_observations.len() == cut
+        });
+        let single = [&self.log_probs, &self.values, &self.next_values, &self.advantages, &self.returns];
+        rows.is_multiple_of(self.copies.max(1))
+            && self.observations.len() == rows * self.observation_features
+            && self.actions.len() == rows * self.action_features
+            && single.iter().all(|x| x.len() == rows)
+            && [self.terminated.len(), self.truncated.len()] == [rows; 2]
+            && self.last_observations.len() == self.copies * self.observation_features
+            && self.cut_rows.iter().all(|&row| row < rows)
+            && self.cut_observations.len() == cut
+            && raw
+    }
+
+    /// Makes room for `steps` more steps of each copy after those that there are, and forgets the oldest
+    /// ones where there would be more than `most`. Returns the new rows, which hold anything.
+    ///
+    /// The environments go on from the last step kept to the first new one, so the whole is one
+    /// stretch of experience. Nothing is allocated once there have been `most` steps. Post-decision
+    /// states are not kept in this way.
+    pub fn extend(&mut self, steps: usize, most: usize) -> Range<usize> {
+        let new = steps * self.copies;
+        let kept = self.len().min(most.saturating_sub(steps) * self.copies);
+        let gone = self.len() - kept;
+        let cuts = self.cut_rows.partition_point(|&row| row < gone);
+        let rows = kept + new;
+        let slide = |values: &mut Vec<f32>, gone: usize, length: usize| {
+            values.drain(..gone);
+            values.resize(length, 0.0);
+        };
+        let (features, action_features) = (self.observation_features, self.action_features);
+        slide(&mut self.observations, gone * features, rows * features);
+        slide(&mut self.actions, gone * action_features, rows * action_features);
+        for values in [
+            &mut self.log_probs,
+            &mut self.rewards,
+            &mut self.values,
+            &mut self.next_values,
+            &mut self.advantages,
+            &mut self.returns,
+        ] {
+            slide(values, gone, rows);
+        }
+        for flags in [&mut self.terminated, &mut self.truncated] {
+            flags.drain(..gone);
+            flags.resize(rows, false);
+        }
+        self.cut_rows.drain(..cuts);
+        self.cut_rows.iter_mut().for_each(|row| *row -= gone);
+        self.cut_observations.drain(..cuts * features);
+        if let Some(raw) = &mut self.raw {
+            slide(&mut raw.observations, gone * features, rows * features);
+            slide(&mut raw.rewards, gone, rows);
+            raw.cut_observations.drain(..cuts * features);
+        }
+        kept..rows
+    }
+
+    /// The observations as the environment gave them. Shape: rows × observation features.
+    pub fn raw_observations(&self) -> &[f32] {
+        self.raw.as_ref().map_or(&self.observations, |raw| &raw.observations)
     }
 
     /// The same with room for post-decision states of so many features, which are then collected too.
@@ -108,12 +204,12 @@ impl Rollout {
 
     /// How many numbers an observation has.
     pub fn observation_features(&self) -> usize {
-        self.observations.len() / self.len()
+        self.observation_features
     }
 
     /// How many numbers an action has as features.
     pub fn action_features(&self) -> usize {
-        self.actions.len() / self.len()
+        self.action_features
     }
 
     /// How many rows there are: steps × copies.
@@ -157,165 +253,5 @@ impl Rollout {
         for ((target, advantage), value) in self.returns.iter_mut().zip(&self.advantages).zip(&self.values) {
             *target = advantage + value;
         }
-    }
-}
-
-/// The environments of an on-policy learner, and all that goes with acting in them.
-pub struct Collector {
-    environment: Box<dyn BatchedEnvironment>,
-    /// What the last step brought; its observations stay raw.
-    step: BatchedStep,
-    actions: Actions,
-    /// Begins anew with every rollout, so it is not part of the state.
-    exploration: Exploration,
-    state: State,
-}
-
-/// What a checkpoint must hold beside the environments.
-#[derive(Clone, Serialize, Deserialize)]
-struct State {
-    /// The observations to act on next, normalised. Empty before the first step.
-    observations: Vec<f32>,
-    normalisation: Normalisation,
-    stream: Stream,
-    steps: u64,
-}
-
-impl Collector {
-    /// A collector that has not started. Actions are drawn from the stream `"policy"` of `seed`.
-    pub fn new(environment: Box<dyn BatchedEnvironment>, normalisation: Normalisation, seed: Seed) -> Self {
-        Collector {
-            step: BatchedStep::new(&*environment),
-            actions: Actions::zeros(environment.action_space(), environment.copies()),
-            exploration: Exploration::default(),
-            state: State { observations: Vec::new(), normalisation, stream: seed.stream("policy"), steps: 0 },
-            environment,
-        }
-    }
-
-    /// The same, which normalises post-decision observations of so many features as it does others.
-    pub fn with_post_decisions(mut self, features: usize) -> Self {
-        self.state.normalisation = self.state.normalisation.with_post_decisions(features);
-        self
-    }
-
-    /// The environments.
-    pub fn environment(&self) -> &dyn BatchedEnvironment {
-        &*self.environment
-    }
-
-    /// The running normalisation.
-    pub fn normalisation(&self) -> &Normalisation {
-        &self.state.normalisation
-    }
-
-    /// Steps taken so far, over all copies.
-    pub fn steps(&self) -> u64 {
-        self.state.steps
-    }
-
-    /// Lets `behaviour` act until `rollout` is full. Everything but the rollout's values,
-    /// advantages and returns is overwritten.
-    ///
-    /// # Errors
-    /// [`Error::NonFinite`] when an action is not finite; those of the environment.
-    pub fn collect<D: Device>(&mut self, behaviour: &Policy<D>, rollout: &mut Rollout) -> Result<(), Error> {
-        let Collector { environment, step, actions, exploration, state } = self;
-        let copies = environment.copies();
-        let features = environment.observation_space().features();
-        let action_features = environment.action_space().features();
-        if state.observations.is_empty() {
-            environment.reset(&mut step.observations)?;
-            state.normalisation.observe(&step.observations);
-            state.observations.resize(step.observations.len(), 0.0);
-            state.observations.copy_from_slice(&step.observations);
-            state.normalisation.normalise(&mut state.observations);
-        }
-        rollout.episodes.clear();
-        rollout.cut_rows.clear();
-        rollout.cut_observations.clear();
-        for (time, start) in (0..rollout.len()).step_by(copies).enumerate() {
-            let rows = start..start + copies;
-            rollout.observations[start * features..][..copies * features]
-                .copy_from_slice(&state.observations);
-            let log_probs = &mut rollout.log_probs[rows.clone()];
-            let (observations, rng) = (&state.observations, &mut state.stream);
-            // A diverged policy is the learner's failure, not a mistake of the environment's user.
-            behaviour
-                .explore(observations, time as u64, rng, actions, Some(log_probs), exploration)
-                .map_err(|e| e.after(state.steps))?;
-            let encoded = rollout.actions[start * action_features..].chunks_exact_mut(action_features);
-            for (copy, row) in encoded.take(copies).enumerate() {
-                environment.action_space().encode_action(actions.row(copy), row);
-            }
-
-            // What is learned from is the action drawn, whose density is known.
-            environment.action_space().clip(actions);
-            let decided = !rollout.post_rewards.is_empty();
-            if decided {
-                let post_features = rollout.post_observations.len() / rollout.post_rewards.len();
-                let observations =
-                    &mut rollout.post_observations[start * post_features..][..copies * post_features];
-                environment.decide(actions, observations, &mut rollout.post_rewards[rows.clone()])?;
-                state.normalisation.observe_post(observations);
-                state.normalisation.normalise_post(observations);
-            }
-            environment.step(actions, step)?;
-
-            state.normalisation.observe(&step.observations);
-            state.observations.copy_from_slice(&step.observations);
-            state.normalisation.normalise(&mut state.observations);
-            let done = |copy: usize| step.terminated[copy] || step.truncated[copy];
-            let scale = state.normalisation.scale_rewards(&mut step.rewards, done);
-            if decided {
-                rollout.post_rewards[rows.clone()].iter_mut().for_each(|reward| *reward *= scale);
-            }
-            rollout.rewards[rows.clone()].copy_from_slice(&step.rewards);
-            rollout.terminated[rows.clone()].copy_from_slice(&step.terminated);
-            rollout.truncated[rows].copy_from_slice(&step.truncated);
-            for copy in 0..copies {
-                if step.truncated[copy] && !step.terminated[copy] {
-                    rollout.cut_rows.push(start + copy);
-                    let final_observation = &step.final_observations[copy * features..][..features];
-                    let first = rollout.cut_observations.len();
-                    rollout.cut_observations.extend_from_slice(final_observation);
-                    state.normalisation.normalise(&mut rollout.cut_observations[first..]);
-                }
-            }
-            rollout.episodes.extend_from_slice(&step.episodes);
-            state.steps += copies as u64;
-        }
-        rollout.last_observations.copy_from_slice(&state.observations);
-        Ok(())
-    }
-
-    /// Writes the complete state under `collector/`.
-    ///
-    /// # Errors
-    /// [`Error::Environment`] or [`Error::Checkpoint`] when something cannot be stored.
-    pub fn save(&self, checkpoint: &mut Checkpoint) -> Result<(), Error> {
-        checkpoint.put_record("collector/environment", &self.environment.snapshot()?)?;
-        checkpoint.put_record("collector/state", &self.state)
-    }
-
-    /// Puts a saved state back.
-    ///
-    /// # Errors
-    /// [`Error::Environment`] or [`Error::Checkpoint`] when something is absent or does not fit;
-    /// nothing is changed then.
-    pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let snapshot: Vec<u8> = checkpoint.record("collector/environment")?;
-        let state: State = checkpoint.record("collector/state")?;
-        let expected = self.step.observations.len();
-        let started = !state.observations.is_empty();
-        if started && state.observations.len() != expected
-            || !state.normalisation.has_form_of(&self.state.normalisation)
-        {
-            let reason = "its observations or their normalisation have another form".into();
-            return Err(Error::Checkpoint { reason });
-        }
-        self.environment.restore(&snapshot)?;
-        self.state = state;
-        Ok(())
     }
 }

@@ -72,6 +72,15 @@ impl Normalisation {
         }
     }
 
+    /// Divides rewards by the current running deviation of the discounted return, as
+    /// [`scale_rewards`](Self::scale_rewards) does, without taking them into the statistics.
+    pub fn rescale_rewards(&self, rewards: &mut [f32]) {
+        if let Some(RewardNormalisation { statistics, .. }) = &self.rewards {
+            let scale = statistics.scale(0);
+            rewards.iter_mut().for_each(|reward| *reward = scaled(*reward, scale));
+        }
+    }
+
     /// Takes new post-decision observations (rows × features) into their statistics.
     pub fn observe_post(&mut self, observations: &[f32]) {
         if let Some(statistics) = &mut self.post_observations {
@@ -99,11 +108,15 @@ impl Normalisation {
         }
         let scale = statistics.scale(0);
         for (copy, (reward, sum)) in rewards.iter_mut().zip(returns).enumerate() {
-            *reward = ((f64::from(*reward) * scale) as f32).clamp(-CLIP, CLIP);
+            *reward = scaled(*reward, scale);
             if done(copy) {
                 *sum = 0.0;
             }
         }
         scale as f32
     }
+}
+
+fn scaled(reward: f32, scale: f64) -> f32 {
+    ((f64::from(reward) * scale) as f32).clamp(-CLIP, CLIP)
 }
