@@ -11,9 +11,9 @@ use assay_environments::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Learner, baseline_only, bpi_ucbvi, domain_randomisation, dope, hapg, is_mbpg, iwocs, mdpo,
-    n_harpg, normalised_policy_gradient, optpess_lp, pdppo, planned, ppo, props, random, reinforce, sac,
-    srvr_pg, stepmix, storm_pg, subpo, td3,
+    Error, Learner, baseline_only, bpi_ucbvi, domain_randomisation, dope, hapg, is_mbpg, iwocs, m2td3, mdpo,
+    n_harpg, normalised_policy_gradient, optpess_lp, pdppo, planned, ppo, props, random, rarl, reinforce,
+    sac, srvr_pg, stepmix, storm_pg, subpo, td3,
     tensor::{Cpu, Device},
     trpo, ucbvi,
 };
@@ -218,6 +218,14 @@ pub fn entries() -> &'static [Entry] {
         Entry::of::<domain_randomisation::Config>(
             "domain-randomisation",
             "SAC with new physical parameters in every episode (Tobin et al. 2017)",
+        ),
+        Entry::of::<m2td3::Config>(
+            "m2td3",
+            "TD3 against the worst physical parameters of a set (Tanabe et al. 2022)",
+        ),
+        Entry::of::<rarl::Config>(
+            "rarl",
+            "SAC and an adversary that chooses physical parameters, in turns (Pinto et al. 2017)",
         ),
         Entry::of::<iwocs::tabular::Config>(
             "iwocs-tabular",

@@ -8,7 +8,7 @@ use assay_environments::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Learner, catalogue::Configuration, iwocs::deep::resolve, sac, tensor::Device};
+use crate::{Error, Learner, catalogue::Configuration, sac, tensor::Device, uncertainty::resolve};
 
 const NAME: &str = "domain-randomisation";
 

@@ -13,6 +13,7 @@
 //! | [`episodic`] | what learners with counted transitions share: the loop, confidence bounds, the conservative constraint |
 //! | [`on_policy`], [`value_function`] | what learners with a policy and a value function share |
 //! | [`off_policy`] | what off-policy learners with continuous actions share |
+//! | [`uncertainty`] | what learners with a set of physical parameters share |
 //! | [`trajectory_gradient`] | policy gradients and their derivatives from whole trajectories |
 //! | [`catalogue`] | any algorithm by name |
 
@@ -26,6 +27,7 @@ pub mod episodic;
 pub mod hapg;
 pub mod is_mbpg;
 pub mod iwocs;
+pub mod m2td3;
 pub mod mdpo;
 pub mod n_harpg;
 pub mod networks;
@@ -40,6 +42,7 @@ pub mod policies;
 pub mod ppo;
 pub mod props;
 pub mod random;
+pub mod rarl;
 pub mod reinforce;
 pub mod replay;
 pub mod rollout;
@@ -53,6 +56,7 @@ pub mod tensor;
 pub mod trajectory_gradient;
 pub mod trpo;
 pub mod ucbvi;
+pub mod uncertainty;
 pub mod value_function;
 
 mod checkpoint;

@@ -115,7 +115,7 @@ impl Configuration for Config {
 }
 
 impl Config {
-    fn settings(&self) -> Settings<'_> {
+    pub(crate) fn settings(&self) -> Settings<'_> {
         Settings {
             steps: self.steps,
             replay: replay::Settings {
@@ -334,7 +334,7 @@ impl<D: Device> Learner for Td3<D> {
 }
 
 /// Adds normal noise to normalised actions and clips them to [−1, 1].
-fn add_noise(deviation: f64, rng: &mut Stream, actions: &mut [f32]) {
+pub(crate) fn add_noise(deviation: f64, rng: &mut Stream, actions: &mut [f32]) {
     for a in actions {
         let noise: f32 = rng.sample(StandardNormal);
         *a = (*a + deviation as f32 * noise).clamp(-1.0, 1.0);

@@ -4,7 +4,7 @@ use assay_algorithms::{
     Checkpoint, Learner, Mode, PreviousStep,
     catalogue::{self, DeviceKind},
     iwocs::{
-        deep::{Config, Iwocs, physical},
+        deep::{Config, Iwocs},
         meta::Stop,
         robust_policy::{Before, Buffers},
         search::Search,
@@ -185,14 +185,6 @@ fn models_that_mispredict_are_left_out_and_without_any_the_default_policy_acts()
             .unwrap();
         assert_eq!((chosen[row], least[row], actions[row]), (Some(index), best.0, best.1));
     }
-}
-
-#[test]
-fn points_of_the_cube_become_physical_parameters_within_their_ranges() {
-    let uncertainty = uncertainty();
-    // In alphabetical order: length, mass.
-    assert_eq!(physical(&uncertainty, &[0.0, 1.0]), [0.5, 1.5]);
-    assert_eq!(physical(&uncertainty, &[0.25, 0.5]), [0.75, 1.0]);
 }
 
 fn saved(learner: &dyn Learner) -> Vec<u8> {

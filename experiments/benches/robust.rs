@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench robust`. Robust value iteration reads every alternative in every iteration; the
 //! incremental search solves a few ordinary problems instead and evaluates policies between them. The deep
-//! part is one environment step with its update: of SAC, and of an agent with the enhanced critic.
+//! part is one environment step with its update: of SAC and TD3, of an agent with the enhanced critic, and of
+//! the robust learners compared with it.
 
 use std::hint::black_box;
 
@@ -83,6 +84,9 @@ fn deep(criterion: &mut Criterion) {
         ("sac", sac.to_owned()),
         ("domain-randomisation", format!("[sac]\n{sac}")),
         ("iwocs", format!("{small}\n[sac]\n{sac}")),
+        ("rarl", format!("[sac]\n{sac}")),
+        ("td3", sac.to_owned()),
+        ("m2td3", format!("[td3]\n{sac}")),
     ] {
         let mut learner = learner(name, &parameters);
         group.bench_function(name, |bencher| bencher.iter(|| black_box(learner.advance().expect("finite"))));

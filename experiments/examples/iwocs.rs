@@ -1,4 +1,4 @@
-//! Robust control: IWOCS beside SAC on the published physics and SAC with randomised physics.
+//! Robust control: IWOCS beside SAC on the published physics, SAC with randomised physics, M2TD3 and RARL.
 //!
 //! `cargo run --example iwocs`, and `cargo run --example iwocs -- --help` for what can be changed.
 
@@ -39,11 +39,28 @@ const QUICK: [&str; 1] = [r#"
     [algorithm.parameters]
     uncertainty = { mass = [0.5, 1.5], length = [0.5, 1.5] }
     sac = { hidden = [32, 32], batch_size = 128, learning_starts = 500, learning_rate = 3e-3, target_rate = 0.02 }
+
+    [[algorithm]]
+    name = "m2td3"
+    label = "M2TD3"
+    [algorithm.parameters]
+    uncertainty = { mass = [0.5, 1.5], length = [0.5, 1.5] }
+    model_noise_steps = 16_000
+    td3 = { hidden = [32, 32], batch_size = 128, learning_starts = 500, learning_rate = 1e-3, target_rate = 0.005 }
+
+    [[algorithm]]
+    name = "rarl"
+    label = "RARL"
+    [algorithm.parameters]
+    uncertainty = { mass = [0.5, 1.5], length = [0.5, 1.5] }
+    protagonist_episodes = 6
+    adversary_episodes = 4
+    sac = { hidden = [32, 32], batch_size = 128, learning_starts = 500, learning_rate = 3e-3, target_rate = 0.005 }
 "#];
 
 fn main() -> std::process::ExitCode {
-    let about = "Robust control of a pendulum of unknown mass and length: IWOCS beside SAC and domain \
-                 randomisation, by the return at the worst of a grid of both";
+    let about = "Robust control of a pendulum of unknown mass and length: IWOCS beside SAC, domain \
+                 randomisation, M2TD3 and RARL, by the return at the worst of a grid of both";
     let measures = &[("worst-return", true), ("final-return", true)];
     let full = &["iwocs-windy-walk", "iwocs-rectangular", "iwocs-pendulum"];
     Demonstration { name: "iwocs", about, quick: &QUICK, measures, rates: false, full }.main()

@@ -35,11 +35,7 @@
 
 use std::{fmt, path::Path};
 
-use assay_algorithms::{
-    Mode,
-    catalogue::DeviceKind,
-    iwocs::{deep, search},
-};
+use assay_algorithms::{Mode, catalogue::DeviceKind, iwocs::search, uncertainty};
 use assay_environments::{
     domain_randomisation::ParameterBox,
     parameters::{self, ParameterError, require},
@@ -103,7 +99,7 @@ impl PhysicalGrid {
     /// All combinations, the last parameter in alphabetical order fastest.
     pub fn cells(&self) -> Vec<Vec<f64>> {
         let unit = search::grid(self.ranges.len(), self.points);
-        unit.iter().map(|point| deep::physical(&self.ranges, point)).collect()
+        unit.iter().map(|point| uncertainty::physical(&self.ranges, point)).collect()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     Error,
     claims::{self, Claim, Metric},
     evidence,
-    records::{self, files::write_atomically},
+    records::{self, KeptMetrics, files::write_atomically},
     report::{Files, Report},
 };
 
@@ -44,17 +44,21 @@ pub fn checkout() -> Result<PathBuf, Error> {
 }
 
 /// Writes the report, and the records behind it without checkpoints, into the checkout, and brings
-/// its pages up to date. Metrics are copied only where this claim, or another one that shares its
-/// runs, is about one of them.
+/// its pages up to date. Of the metrics only those are copied that this claim, or another one that shares
+/// its runs, is about.
 pub fn publish(report: &Report, checkout: &Path) -> Result<Files, Error> {
     let raw = checkout.join(RAW);
     let sharing = sharing_runs(report.claim())?;
-    let with_metrics = sharing.iter().any(|claim| matches!(claim.metric, Metric::Named { .. }));
+    let named = |claim: &Claim| match &claim.metric {
+        Metric::Named { name, .. } => Some(name.clone()),
+        _ => None,
+    };
+    let metrics: BTreeSet<String> = sharing.iter().filter_map(named).collect();
     let mut experiments = BTreeSet::new();
     let mut kept = BTreeSet::new();
     for (record, _) in report.groups().flat_map(|group| &group.finished) {
         experiments.insert(raw.join(&record.run.experiment));
-        kept.insert(records::copy(record, &raw, with_metrics)?);
+        kept.insert(records::copy(record, &raw, &KeptMetrics::Named(&metrics))?);
     }
     // Runs of an earlier version of the claim. Those of algorithms that only other claims have stay.
     let only_others_have = |label: &str| {

@@ -24,6 +24,7 @@ mod machine;
 mod read;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     thread::sleep,
@@ -40,6 +41,8 @@ use crate::{Error, Run};
 
 pub(crate) const CONFIG: &str = "config.toml";
 pub(crate) const METRICS: &str = "metrics.csv";
+/// The column of metrics that all others stand beside.
+pub(crate) const STEPS: &str = "steps";
 pub(crate) const EVALUATIONS: &str = "evaluations.csv";
 pub(crate) const CHECKPOINT: &str = "checkpoint.safetensors";
 pub(crate) const RESULT: &str = "result.json";
@@ -135,21 +138,45 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
     }
 }
 
-/// Copies what statistics need of a finished run, its metrics only if asked for, to its folder under
-/// `root`, and returns that folder. A run that is there already stays as it is.
-pub(crate) fn copy(record: &Record, root: &Path, with_metrics: bool) -> Result<PathBuf, Error> {
+/// Which metrics of a run are copied.
+pub(crate) enum KeptMetrics<'a> {
+    /// All of them.
+    All,
+    /// Those of these names, and the steps; no file where there are none.
+    Named(&'a BTreeSet<String>),
+}
+
+/// Copies what statistics need of a finished run to its folder under `root`, and returns that folder.
+pub(crate) fn copy(record: &Record, root: &Path, metrics: &KeptMetrics<'_>) -> Result<PathBuf, Error> {
     let target = record.run.folder(root);
     fs::create_dir_all(&target).map_err(Error::file("create", &target))?;
     // The result last, as always: a folder without one is not taken for finished.
     for name in [CONFIG, MACHINE, METRICS, EVALUATIONS, RESULT] {
-        if name == METRICS && !with_metrics {
-            continue;
-        }
         let (from, to) = (record.folder.join(name), target.join(name));
-        let bytes = fs::read(&from).map_err(Error::file("read", &from))?;
+        let bytes = match metrics {
+            KeptMetrics::Named(names) if name == METRICS && names.is_empty() => continue,
+            KeptMetrics::Named(names) if name == METRICS => columns(&from, names)?,
+            _ => fs::read(&from).map_err(Error::file("read", &from))?,
+        };
         files::write_atomically(&to, &bytes)?;
     }
     Ok(target)
+}
+
+/// The steps and the named columns of a file of metrics, as they stand in it.
+fn columns(path: &Path, names: &BTreeSet<String>) -> Result<Vec<u8>, Error> {
+    let damaged = |e: csv::Error| Error::damaged(path, e);
+    let mut reader = csv::Reader::from_path(path).map_err(damaged)?;
+    let header = reader.headers().map_err(damaged)?;
+    let kept = |name: &str| name == STEPS || names.contains(name);
+    let indices: Vec<usize> = (0..header.len()).filter(|i| kept(&header[*i])).collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(indices.iter().map(|i| &header[*i])).map_err(damaged)?;
+    for row in reader.records() {
+        let row = row.map_err(damaged)?;
+        writer.write_record(indices.iter().map(|i| &row[*i])).map_err(damaged)?;
+    }
+    writer.into_inner().map_err(|e| Error::damaged(path, e))
 }
 
 /// A run's folder, locked for as long as this value lives.
@@ -279,4 +306,24 @@ fn first_difference(
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_metrics_the_steps_and_what_is_named_are_kept_as_they_stand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS);
+        fs::write(&path, "iterations,steps,loss,gap\n1,10,,0.10\n2,20,3e-4,0.05\n").unwrap();
+        let kept = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            String::from_utf8(columns(&path, &names).unwrap()).unwrap()
+        };
+        assert_eq!(kept(&["gap"]), "steps,gap\n10,0.10\n20,0.05\n");
+        assert_eq!(kept(&["loss", "absent"]), "steps,loss\n10,\n20,3e-4\n");
+        fs::write(&path, "steps,gap\n1,2,3\n").unwrap();
+        assert!(columns(&path, &BTreeSet::new()).unwrap_err().to_string().contains(METRICS));
+    }
 }

@@ -1,14 +1,14 @@
 //! Curves with interval bands: learning curves, performance profiles, rates on log-log axes.
 
 use assay_environments::picture::{Anchor, CAP_HEIGHT, Dash, Point, text_width};
-use plotters::{element::Circle, element::Polygon};
+use plotters::element::{Circle, EmptyElement, Polygon};
 
 use crate::{
     Error,
     axis::{Axis, AxisLayout, Scale, decimal},
     canvas::{Letters, Plane, Sheet, Trace, drawn, fill, units, write},
     frame::{Frame, Margins, Shown, label_below, label_beside, numbers_below, numbers_beside},
-    style::{BAND, CURVE, DOT, LEADING, NEAR, Palette, REFERENCE, REFERENCE_INK, SMALL},
+    style::{BAND, CURVE, DOT, LEADING, NEAR, Palette, REFERENCE, REFERENCE_INK, SMALL, Shape},
 };
 
 /// Curves over a common x axis.
@@ -284,8 +284,18 @@ impl Curves {
             drawn(plane.draw(&Trace { points: line.to_vec(), colour, width: CURVE, dash }))?;
         }
         if series.as_points() {
+            let shape = palette.shape(&series.label);
+            // Plotters counts downwards.
+            let corner = |[x, y]: [f64; 2]| (units(x), -units(y));
+            let corners: Vec<_> = shape.corners(DOT).into_iter().map(corner).collect();
             for point in points {
-                drawn(plane.draw(&Circle::new(point, units(DOT), fill(colour, 1.0))))?;
+                let style = fill(colour, 1.0);
+                if shape == Shape::Disc {
+                    drawn(plane.draw(&Circle::new(point, units(DOT), style)))?;
+                } else {
+                    let polygon = Polygon::new(corners.clone(), style);
+                    drawn(plane.draw(&(EmptyElement::at(point) + polygon)))?;
+                }
             }
             return Ok(());
         }

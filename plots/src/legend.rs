@@ -4,7 +4,7 @@ use assay_environments::picture::{Anchor, Dash, text_width};
 
 use crate::{
     Error,
-    canvas::{Letters, Sheet, Trace, area, disc, drawn, place},
+    canvas::{Letters, Sheet, Trace, area, drawn, place},
     frame::{fitted, write_fitted},
     style::{APART, CURVE, DOT, INK, LEADING, NEAR, Palette, REFERENCE, REFERENCE_INK, TEXT},
 };
@@ -117,13 +117,18 @@ fn draw_sample(sheet: &Sheet<'_>, [x, y]: [f64; 2], entry: &Entry, palette: &Pal
         let points = [[x, y], [x + SAMPLE, y]].map(place).to_vec();
         drawn(sheet.draw(&Trace { points, colour, width, dash }))
     };
+    let point = || -> Vec<[f64; 2]> {
+        // A sheet counts downwards.
+        let corners = palette.shape(&entry.name).corners(DOT);
+        corners.into_iter().map(|[right, up]| [x + SAMPLE / 2.0 + right, y - up]).collect()
+    };
     match entry.kind {
         Kind::Line => trace(colour, CURVE, dash),
         Kind::Reference => trace(REFERENCE_INK, REFERENCE, Dash::Dashed),
-        Kind::Points => area(sheet, &disc([x + SAMPLE / 2.0, y], DOT), colour),
+        Kind::Points => area(sheet, &point(), colour),
         Kind::Fitted => {
             trace(colour, CURVE, dash)?;
-            area(sheet, &disc([x + SAMPLE / 2.0, y], DOT), colour)
+            area(sheet, &point(), colour)
         }
     }
 }

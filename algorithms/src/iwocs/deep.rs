@@ -7,7 +7,7 @@
 
 use assay_environments::{
     Actions, BatchedEnvironment, BatchedStep,
-    domain_randomisation::{DomainRandomisation, ParameterBox, check_box, set_parameters},
+    domain_randomisation::{DomainRandomisation, ParameterBox, set_parameters},
     parameters::{ParameterError, require},
     random::{Seed, Stream},
 };
@@ -20,8 +20,13 @@ use super::{
     static_agent::StaticAgent,
 };
 use crate::{
-    Checkpoint, Error, Learner, Mode, PreviousStep, Report, catalogue::Configuration, learner::Means,
-    replay::Collector, sac, tensor::Device,
+    Checkpoint, Error, Learner, Mode, PreviousStep, Report,
+    catalogue::Configuration,
+    learner::Means,
+    replay::Collector,
+    sac,
+    tensor::Device,
+    uncertainty::{physical, resolve},
 };
 
 const NAME: &str = "iwocs";
@@ -110,33 +115,6 @@ impl Config {
     fn settings(&self) -> Settings {
         Settings { max_iterations: self.max_iterations, tolerance: self.tolerance }
     }
-}
-
-/// The uncertainty set that is meant: `uncertainty`, or where it is empty all physical parameters of the
-/// environment in their whole ranges. Errors when the environment has none, or not those named, or a range
-/// is not within the parameter's own.
-pub fn resolve(
-    algorithm: &'static str,
-    uncertainty: &ParameterBox,
-    environment: &mut dyn BatchedEnvironment,
-) -> Result<ParameterBox, Error> {
-    let all = environment.physics(0).map(|physics| physics.physical_parameters()).unwrap_or_default();
-    if all.is_empty() {
-        let needed = "an environment with physical parameters that can be set".into();
-        return Err(Error::Unsupported { algorithm, needed, found: "none".into() });
-    }
-    if uncertainty.is_empty() {
-        return Ok(all.into_iter().map(|parameter| (parameter.name, parameter.range)).collect());
-    }
-    check_box(environment, uncertainty)?;
-    Ok(uncertainty.clone())
-}
-
-/// A point of the unit cube as physical parameters, in the order of the box.
-pub fn physical(uncertainty: &ParameterBox, point: &[f64]) -> Vec<f64> {
-    // Rounding must not leave the range.
-    let value = |(&[low, high], x): (&[f64; 2], &f64)| (low + (high - low) * x).clamp(low, high);
-    uncertainty.values().zip(point).map(value).collect()
 }
 
 /// Names of what every iteration reports, in order; their meanings stand on the page.

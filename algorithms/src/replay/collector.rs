@@ -51,6 +51,10 @@ pub struct Collector {
     replay: Replay,
     /// The policy's actions, on [−1, 1]. Shape: copies × width.
     normalised: Vec<f32>,
+    /// What is remembered beside the actions. Shape: copies × its numbers; empty where that is nothing.
+    context: Vec<f32>,
+    /// Actions and context beside each other, where there is a context.
+    remembered: Vec<f32>,
     /// The same in the environment's units.
     actions: Actions,
     step: BatchedStep,
@@ -83,12 +87,30 @@ impl Collector {
         settings: Settings,
         seed: Seed,
     ) -> Result<Self, Error> {
+        Self::with_context(algorithm, environment, 0, settings, seed)
+    }
+
+    /// As [`new`](Self::new), and `context` numbers more are remembered behind every action: what a
+    /// critic is to know beside observation and action. They are zero until they are
+    /// [set](Self::set_context).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_context(
+        algorithm: &'static str,
+        environment: Box<dyn BatchedEnvironment>,
+        context: usize,
+        settings: Settings,
+        seed: Seed,
+    ) -> Result<Self, Error> {
         let action_box = ActionBox::new(algorithm, environment.action_space())?;
         let features = environment.observation_space().features();
         Ok(Collector {
             settings,
-            replay: Replay::new(features, action_box.width(), settings.replay_capacity)?,
+            replay: Replay::new(features, action_box.width() + context, settings.replay_capacity)?,
             normalised: vec![0.0; environment.copies() * action_box.width()],
+            context: vec![0.0; environment.copies() * context],
+            remembered: Vec::new(),
             actions: Actions::zeros(environment.action_space(), environment.copies()),
             step: BatchedStep::new(&*environment),
             sample: TransitionBatch::default(),
@@ -126,7 +148,18 @@ impl Collector {
         require_finite("action", &self.normalised).map_err(|e| e.after(state.steps))?;
         self.action_box.write(&self.normalised, &mut self.actions);
         self.environment.step(&self.actions, &mut self.step)?;
-        self.replay.push_step(&state.observations, &self.normalised, &self.step);
+        let remembered = if self.context.is_empty() {
+            &self.normalised
+        } else {
+            let context = self.context.chunks_exact(self.context.len() / self.environment.copies());
+            self.remembered.clear();
+            for (action, context) in self.normalised.chunks_exact(self.action_box.width()).zip(context) {
+                self.remembered.extend_from_slice(action);
+                self.remembered.extend_from_slice(context);
+            }
+            &self.remembered
+        };
+        self.replay.push_step(&state.observations, remembered, &self.step);
         state.observations.copy_from_slice(&self.step.observations);
         state.steps += self.environment.copies() as u64;
         Ok(&self.step.episodes)
@@ -199,6 +232,17 @@ impl Collector {
     /// The environments.
     pub fn environment(&self) -> &dyn BatchedEnvironment {
         &*self.environment
+    }
+
+    /// The same, to be changed: for the physics of the episodes that come.
+    pub fn environment_mut(&mut self) -> &mut dyn BatchedEnvironment {
+        &mut *self.environment
+    }
+
+    /// What is remembered from now on behind the actions (copies × context). A checkpoint does not hold
+    /// it: whoever sets it knows it.
+    pub fn set_context(&mut self, context: &[f32]) {
+        self.context.copy_from_slice(context);
     }
 
     /// Writes the complete state, the memory included.

@@ -78,7 +78,7 @@ impl Export {
         let mut runs = 0;
         for group in results::groups(std::slice::from_ref(&self.from))? {
             for (record, _) in &group.finished {
-                records::copy(record, &self.to, true)?;
+                records::copy(record, &self.to, &records::KeptMetrics::All)?;
                 runs += 1;
             }
         }
