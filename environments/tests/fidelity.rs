@@ -6,14 +6,16 @@
 
 #[path = "robots/motion.rs"]
 mod motion;
+#[path = "robots/returns.rs"]
+mod returns;
 mod robots;
 
 use assay_environments::{
-    Actions, BatchedStep, Environment, catalogue,
+    Environment,
     physics::{Layout, Robot, RobotEnvironment, Task, World, robots as described},
-    random::Seed,
 };
 use motion::{Agreement, difference};
+use returns::RandomReturns;
 use robots::{Array, Recording};
 
 type Description = fn() -> Robot;
@@ -159,44 +161,13 @@ fn the_reachers_observations_and_rewards_are_gymnasiums() {
     }
 }
 
-/// Returns of the uniformly random policy.
-fn random_returns(name: &str, episodes: usize) -> Vec<f64> {
-    let copies = 8;
-    let mut batch = catalogue::make(name, &toml::Table::new(), copies, Seed::new(1)).unwrap();
-    let mut step = BatchedStep::new(batch.as_ref());
-    batch.reset(&mut step.observations).unwrap();
-    let mut actions = Actions::zeros(batch.action_space(), copies);
-    let mut rng = Seed::new(1).stream("actions");
-    let mut returns = Vec::new();
-    while returns.len() < episodes {
-        batch.action_space().sample(&mut rng, &mut actions);
-        batch.step(&actions, &mut step).unwrap();
-        returns.extend(step.episodes.iter().map(|episode| episode.total_reward));
-    }
-    returns
-}
-
 #[test]
 fn random_policies_earn_what_they_earn_in_mujoco() {
-    let recording = Recording::load("returns");
-    for (recorded, name, episodes) in [
-        ("inverted_pendulum", "RapierInvertedPendulum", 400),
-        ("inverted_double_pendulum", "RapierInvertedDoublePendulum", 400),
-        ("reacher", "RapierReacher", 100),
-        ("swimmer", "RapierSwimmer", 24),
-        ("hopper", "RapierHopper", 400),
-        ("half_cheetah", "RapierHalfCheetah", 24),
-        ("walker2d", "RapierWalker2d", 400),
-        ("ant", "RapierAnt", 80),
-    ] {
-        let facts = recording.header[recorded].as_table().unwrap();
-        let [theirs, deviation] = ["mean", "standard_deviation"].map(|fact| facts[fact].as_float().unwrap());
-        let returns = random_returns(name, episodes);
-        let mean = returns.iter().sum::<f64>() / returns.len() as f64;
-        let error = deviation * (1.0 / returns.len() as f64 + 1.0 / 400.0).sqrt();
+    for (name, recorded, episodes) in returns::RECORDED {
+        let RandomReturns { mean, recorded, error } = RandomReturns::measure(name, recorded, episodes);
         assert!(
-            (mean - theirs).abs() < 4.0 * error,
-            "{name}: {mean}, MuJoCo {theirs}, standard error {error}"
+            (mean - recorded).abs() < 4.0 * error,
+            "{name}: {mean}, MuJoCo {recorded}, standard error {error}"
         );
     }
 }

@@ -3,8 +3,8 @@
 //! `cargo run -p assay-environments --example robots [STEPS]` gives every robot a million (or
 //! STEPS) uniformly random control steps and writes `docs/robots_measured.md`: how closely the motion
 //! agrees with recordings of MuJoCo, how many steps failed (a number that is not finite, or an
-//! unstable simulation), and how far a joint was beyond its range at most. It also draws a strip of
-//! poses of each robot into `docs/`.
+//! unstable simulation), and how far a joint was beyond its range at most. Into `docs/` it also writes a
+//! page of each robot, with what random actions earn, and draws a strip of its poses.
 
 use std::{fs, panic::resume_unwind, path::Path, thread};
 
@@ -15,27 +15,20 @@ use assay_environments::{
     random::Seed,
 };
 use motion::Agreement;
+use page::Measured;
+use returns::RandomReturns;
 
-#[path = "../tests/robots/motion.rs"]
+#[path = "../../tests/robots/motion.rs"]
 mod motion;
-#[path = "../tests/robots/mod.rs"]
+mod page;
+#[path = "../../tests/robots/returns.rs"]
+mod returns;
+#[path = "../../tests/robots/mod.rs"]
 mod robots;
 
 /// Control steps between two poses of a strip, and how many there are.
 const BETWEEN: usize = 6;
 const POSES: usize = 6;
-
-/// The recordings of motion, by the robots' names.
-const RECORDED: [(&str, &str); 8] = [
-    ("RapierInvertedPendulum", "inverted_pendulum"),
-    ("RapierInvertedDoublePendulum", "inverted_double_pendulum"),
-    ("RapierReacher", "reacher"),
-    ("RapierSwimmer", "swimmer"),
-    ("RapierHopper", "hopper"),
-    ("RapierHalfCheetah", "half_cheetah"),
-    ("RapierWalker2d", "walker2d"),
-    ("RapierAnt", "ant"),
-];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     use described::*;
@@ -79,27 +72,48 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The row of a robot. Motion was recorded of all but those in mazes.
+    /// The row of a robot, and its page. Those in mazes were not recorded.
     fn of<T: Task>(&self, robot: Robot, task: T) -> Result<String, Error> {
-        let recorded = RECORDED.iter().find(|(name, _)| *name == robot.name);
-        let agreement = recorded.map(|(_, recording)| Agreement::measure(recording, &robot)).map_or_else(
+        let name = robot.name.clone();
+        let recorded = returns::RECORDED.iter().find(|(recorded, ..)| *recorded == name);
+        let beside_mujoco = recorded.map(|(name, recorded, episodes)| {
+            (Agreement::measure(recorded, &robot), RandomReturns::measure(name, recorded, *episodes))
+        });
+        let mut environment = RobotEnvironment::new(robot, task)?;
+        let endurance = endure(environment.clone(), self.steps, self.docs)?;
+        let agreement = beside_mujoco.as_ref().map_or_else(
             || " | | | |".into(),
-            |Agreement { free, random, reference }| {
+            |(Agreement { free, random, reference }, _)| {
                 let [early, late] = random.map(|x| format!("{x:.1e}"));
                 let [own_early, own_late] = reference.map(|x| format!("{x:.1e}"));
                 format!("{free:.1e} | {early} | {late} | {own_early} | {own_late}")
             },
         );
-        let name = robot.name.clone();
-        let endured = endure(RobotEnvironment::new(robot, task)?, self.steps, self.docs)?;
-        let row = format!("| `{name}` | {agreement} | {endured} |\n");
+        let Endurance { steps, failures, beyond } = endurance;
+        let row = format!("| `{name}` | {agreement} | {steps} | {failures} | {beyond:.2} |\n");
         print!("{row}");
+        let page = page::page(&mut environment, &Measured { beside_mujoco, endurance });
+        if let Err(error) = fs::write(self.docs.join(format!("{name}.md")), page) {
+            eprintln!("{name}: {error}");
+        }
         Ok(row)
     }
 }
 
-/// Random steps of one robot: its last columns of the table. Writes its strip of poses.
-fn endure<T: Task>(mut environment: RobotEnvironment<T>, steps: usize, docs: &Path) -> Result<String, Error> {
+/// What a robot has gone through.
+pub(crate) struct Endurance {
+    steps: usize,
+    failures: usize,
+    /// The farthest that a hinge was beyond its range, in rad.
+    beyond: f64,
+}
+
+/// Random steps of one robot. Writes its strip of poses.
+fn endure<T: Task>(
+    mut environment: RobotEnvironment<T>,
+    steps: usize,
+    docs: &Path,
+) -> Result<Endurance, Error> {
     let space = environment.action_space();
     let mut actions = Actions::zeros(&space, 1);
     let mut choices = Seed::new(0).stream("actions");
@@ -139,7 +153,7 @@ fn endure<T: Task>(mut environment: RobotEnvironment<T>, steps: usize, docs: &Pa
     {
         eprintln!("{name}: {error}");
     }
-    Ok(format!("{steps} | {failures} | {beyond:.2}"))
+    Ok(Endurance { steps, failures, beyond })
 }
 
 /// How far a hinge is beyond its range, in rad.
